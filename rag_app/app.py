@@ -1,0 +1,180 @@
+"""The application: one object that ingests, retrieves and deletes, for any tenant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rag_app.background import BackgroundLoop
+from rag_app.config import Settings, load_settings
+from rag_app.errors import InvalidInputError
+from rag_app.factory import build
+from rag_app.ingestion import Progress
+from rag_app.readers import Item
+from rag_app.schema import (
+    Deadline,
+    IngestReport,
+    RetrievalQuery,
+    RetrievalResult,
+    TokenBudget,
+    checked_name,
+)
+
+
+class RagApp:
+    """Persian-first retrieval over one database. Open one per process and share it between threads and requests.
+
+    >>> with RagApp.from_config(profile="embedded", data_dir="...") as app:  # doctest: +SKIP
+    ...     app.ingest([{"id": "m01", "title": "ارسال", "text": "ارسال رایگان است.", "source": "manual"}], tenant="t1")
+    ...     app.retrieve("هزینه ارسال چقدره؟", tenant="t1").context
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._loop = BackgroundLoop()
+        try:
+            self._components = build(settings, self._loop)
+        except BaseException:
+            self._loop.close()
+            raise
+
+    @classmethod
+    def from_config(cls, config: str | Path | None = None, **settings: Any) -> RagApp:
+        """Open an application.
+
+        Args:
+            config: a YAML file of settings.
+            settings: any setting by name, such as `profile="embedded"` or `rerank={"kind": "none"}`.
+
+        Raises:
+            ConfigurationError: a setting is unknown or has no valid value.
+            StorageError: the database does not start, does not answer or has another schema.
+        """
+        return cls(load_settings(config, **settings))
+
+    def ingest(
+        self,
+        items: Iterable[Item] | str | Path,
+        *,
+        tenant: str,
+        source: str | None = None,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Store documents for `tenant`; storing the same again changes nothing.
+
+        Args:
+            items: records (`{"id", "text", "title", "source", "metadata"}`), LlamaIndex documents, files or folders; or
+                one file or folder.
+            tenant: whose documents they are.
+            source: the source of documents that name none.
+            progress: called with the number of documents done and the id of the last.
+
+        Raises:
+            InvalidInputError: `tenant` or `source` can not be used. A document that can not is skipped and reported.
+            IndexMismatchError: the stored index was built with another analyser or embedding.
+            DatabaseUnavailableError: the database does not answer; documents before stay stored.
+        """
+        given = [items] if isinstance(items, str | Path) else items
+        return self._components.ingestion.run(given, tenant=tenant, source=source, progress=progress)
+
+    async def aingest(self, items: Iterable[Item] | str | Path, **options: Any) -> IngestReport:
+        """Do what `ingest` does, without blocking the loop."""
+        return await asyncio.to_thread(self.ingest, items, **options)
+
+    def retrieve(
+        self,
+        query: str,
+        *,
+        tenant: str,
+        primary_source: str | None = None,
+        secondary_sources: Sequence[str] = (),
+        primary_budget: int | None = None,
+        secondary_budget: int | None = None,
+    ) -> RetrievalResult:
+        """Find the context that answers `query` from the documents of `tenant`.
+
+        Args:
+            query: the customer's question, as typed.
+            tenant: whose documents may be found.
+            primary_source: the source that gets the primary share of the budget; None searches all sources.
+            secondary_sources: the sources that share the secondary budget.
+            primary_budget: tokens for the primary source; the configured one if None.
+            secondary_budget: tokens for the secondary sources; the configured one if None.
+
+        Returns:
+            The chunks, the context and the trace. A part that failed is in the trace; an empty result says why.
+
+        Raises:
+            InvalidInputError: an argument is of a wrong type or can not name a tenant or source, or a budget is below 0.
+        """
+        request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
+        return self._loop.call(self._components.retrieval.arun, request)
+
+    async def aretrieve(
+        self,
+        query: str,
+        *,
+        tenant: str,
+        primary_source: str | None = None,
+        secondary_sources: Sequence[str] = (),
+        primary_budget: int | None = None,
+        secondary_budget: int | None = None,
+    ) -> RetrievalResult:
+        """Do what `retrieve` does, without blocking the loop."""
+        request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
+        return await self._loop.acall(self._components.retrieval.arun, request)
+
+    def delete(self, doc_id: str, *, tenant: str) -> bool:
+        """Delete a document with all its chunks; False if the tenant has none of this id."""
+        return self._components.writer.delete(checked_name("tenant", tenant), checked_name("document id", doc_id))
+
+    async def adelete(self, doc_id: str, *, tenant: str) -> bool:
+        """Do what `delete` does, without blocking the loop."""
+        return await asyncio.to_thread(self.delete, doc_id, tenant=tenant)
+
+    def close(self) -> None:
+        """Close the connections; the embedded server stops with the last process that uses it."""
+        self._loop.call(self._components.database.aclose)
+        self._loop.close()
+
+    def __enter__(self) -> RagApp:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _request(
+        self,
+        query: str,
+        tenant: str,
+        primary_source: str | None,
+        secondary_sources: Sequence[str],
+        primary_budget: int | None,
+        secondary_budget: int | None,
+    ) -> RetrievalQuery:
+        if not isinstance(query, str):
+            raise InvalidInputError(f"query must be a string, not {type(query).__name__}")
+        if isinstance(secondary_sources, str):
+            raise InvalidInputError(f"secondary_sources must be a list of sources, not the string {secondary_sources!r}")
+        defaults = self.settings.context
+        sources = None
+        if primary_source is not None:
+            sources = tuple(checked_name("source", source) for source in (primary_source, *secondary_sources))
+        elif secondary_sources:
+            raise InvalidInputError("secondary_sources need a primary_source")
+        return RetrievalQuery(
+            query_str=query,
+            tenant=checked_name("tenant", tenant),
+            sources=sources,
+            budget=TokenBudget(
+                defaults.primary_budget if primary_budget is None else primary_budget,
+                defaults.secondary_budget if secondary_budget is None else secondary_budget,
+                primary_source,
+            ),
+            deadline=Deadline.after(self.settings.deadline_s),
+        )

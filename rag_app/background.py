@@ -1,0 +1,36 @@
+"""One event loop of our own, in a thread, for callers with a loop, without one, or with a new one each time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from anyio.from_thread import start_blocking_portal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BackgroundLoop:
+    """Runs coroutines on one loop, so that connections and locks always belong to it.
+
+    `call` works in a thread whose own loop is running, as in Jupyter; `acall` leaves the caller's loop free, and
+    cancelling it cancels the work.
+    """
+
+    def __init__(self) -> None:
+        self._starter = start_blocking_portal("asyncio", name="rag_app")
+        self._portal = self._starter.__enter__()
+
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args) -> T:
+        """Run `function(*args)` on the loop and wait for its result."""
+        return self._portal.call(function, *args)
+
+    async def acall(self, function: Callable[P, Awaitable[T]], *args: P.args) -> T:
+        """Run `function(*args)` on the loop and await its result from another loop."""
+        return await asyncio.wrap_future(self._portal.start_task_soon(function, *args))
+
+    def close(self) -> None:
+        """Wait for what is running, then stop the loop."""
+        self._starter.__exit__(None, None, None)

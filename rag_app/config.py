@@ -1,0 +1,158 @@
+"""Settings: defaults < profile < YAML file < environment (RAG_APP_*) < keyword arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from rag_app.errors import ConfigurationError, unknown_name
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Section):
+    """Where documents live: `url` (also `DATABASE_URL`), else the embedded PostgreSQL under `data_dir`."""
+
+    url: SecretStr | None = None
+    pool_size: PositiveInt = 5
+    auto_upgrade: bool = True
+
+
+class IngestionSettings(_Section):
+    """How documents are cut and embedded; sizes in tokens."""
+
+    child_tokens: PositiveInt = 128
+    parent_tokens: PositiveInt = 512
+    embed_dim: PositiveInt = 1024
+    batch_size: PositiveInt = 32
+    max_file_mb: PositiveFloat = 20
+
+
+class RetrievalSettings(_Section):
+    """Stage 2: candidates of each leg and of their fusion."""
+
+    dense_top_k: PositiveInt = 20
+    sparse_top_k: PositiveInt = 15
+    fusion_top_k: PositiveInt = 20
+    dense_weight: PositiveFloat = 0.5
+    sparse_weight: PositiveFloat = 1.0
+    rrf_k: PositiveInt = 60
+    leg_timeout_s: PositiveFloat = 1.0
+    bm25_cache_mb: PositiveFloat = 200
+
+
+class RerankSettings(_Section):
+    """Stage 3: which reranker, and how many chunks go on."""
+
+    kind: Literal["lexical", "cross_encoder", "none"] = "lexical"
+    model: str = "base"
+    top_k: PositiveInt = 8
+    max_length: PositiveInt = 512
+
+
+class ContextSettings(_Section):
+    """Stage 4: the token budget of a call that names none."""
+
+    primary_budget: int = Field(default=800, ge=0)
+    secondary_budget: int = Field(default=600, ge=0)
+    duplicate_threshold: float = Field(default=0.9, gt=0, le=1)
+
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "embedded": {},
+    "production": {"database": {"auto_upgrade": False}, "rerank": {"kind": "cross_encoder"}},
+}
+_file: ContextVar[Path | None] = ContextVar("file", default=None)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; `deadline_s` bounds a request from question to context."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_APP_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    profile: str = "embedded"
+    data_dir: Path = Path(".rag_app")
+    deadline_s: PositiveFloat = 2.0
+    database: DatabaseSettings = DatabaseSettings()
+    ingestion: IngestionSettings = IngestionSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    rerank: RerankSettings = RerankSettings()
+    context: ContextSettings = ContextSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the sources in order, the strongest first."""
+        sources = [init_settings, env_settings]
+        if (file := _file.get()) is not None:
+            sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=file))
+        profile = next((name for source in sources if (name := source().get("profile"))), "embedded")
+        if profile not in PROFILES:
+            raise ConfigurationError(unknown_name("profile", profile, PROFILES))
+        return (*sources, InitSettingsSource(settings_cls, PROFILES[profile]))
+
+
+def load_settings(config: str | Path | None = None, **overrides: Any) -> Settings:
+    """Return the settings from every place they can be set.
+
+    Args:
+        config: a YAML file; else the one that `RAG_APP_CONFIG` names.
+        overrides: settings by name; a section as a dict.
+
+    Raises:
+        ConfigurationError: the file is missing or no YAML, or a setting is unknown or has no valid value.
+    """
+    import yaml
+
+    file = Path(path) if (path := config or os.environ.get("RAG_APP_CONFIG")) else None
+    if file is not None and not file.is_file():
+        raise ConfigurationError(f"the configuration file {file} does not exist")
+    given = {name: value for name, value in overrides.items() if value is not None}
+    token = _file.set(file)
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_explain(entry) for entry in error.errors())) from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"the configuration file {file} is not YAML: {error}") from error
+    finally:
+        _file.reset(token)
+    url = os.environ.get("DATABASE_URL")
+    if url and settings.database.url is None:
+        database = settings.database.model_copy(update={"url": SecretStr(url)})
+        settings = settings.model_copy(update={"database": database})
+    return settings
+
+
+def _explain(entry: Mapping[str, Any]) -> str:
+    """Say what is wrong with one setting, and the nearest valid name of an unknown one."""
+    *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
+    if entry["type"] != "extra_forbidden":
+        return f"{'.'.join((*sections, name))}: {entry['msg']}, not {entry['input']!r}"
+    model: Any = Settings
+    for section in sections:
+        model = model.model_fields[section].annotation
+    where = f"setting of {'.'.join(sections)}" if sections else "setting"
+    return unknown_name(where, name, model.model_fields)

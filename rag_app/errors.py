@@ -1,0 +1,68 @@
+"""Every error that rag_app raises on purpose.
+
+::
+
+    RagAppError
+    ├── ConfigurationError        a setting is unknown, misspelt or contradictory
+    │   └── IndexMismatchError    the stored index was built with another analyser or embedding
+    ├── InvalidInputError         an argument of a call can not be used
+    │   └── ReadError             a file or record can not be read; ingestion skips it and goes on
+    ├── StorageError              the database refused or could not serve
+    │   ├── DatabaseUnavailableError
+    │   ├── EmbeddedDatabaseError the embedded server did not start
+    │   └── SchemaVersionError    the schema is older or newer than this package
+    └── ComponentError            a model or other component could not be loaded or run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RagAppError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class ConfigurationError(RagAppError, ValueError):
+    """A setting is unknown, misspelt or contradictory."""
+
+
+class IndexMismatchError(ConfigurationError):
+    """The stored index was built with another analyser or embedding."""
+
+
+class InvalidInputError(RagAppError, ValueError):
+    """An argument of a call can not be used."""
+
+
+class ReadError(InvalidInputError):
+    """A file or record can not be read."""
+
+
+class StorageError(RagAppError):
+    """The database refused or could not serve."""
+
+
+class DatabaseUnavailableError(StorageError):
+    """The database can not be reached."""
+
+
+class EmbeddedDatabaseError(StorageError):
+    """The embedded PostgreSQL server did not start."""
+
+
+class SchemaVersionError(StorageError):
+    """The database schema is older or newer than this package."""
+
+
+class ComponentError(RagAppError):
+    """A model or other component could not be loaded or run."""
+
+
+def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
+    """Say that `name` is no `what`, suggest the nearest valid name and list them all."""
+    names = sorted(valid)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {name!r}: {hint}valid: {', '.join(names) or 'none'}"

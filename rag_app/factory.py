@@ -1,0 +1,150 @@
+"""Building the pipelines from the settings; the only reader of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+
+from rag_app.background import BackgroundLoop
+from rag_app.config import Settings
+from rag_app.embeddings import HashingEmbedding
+from rag_app.gemini import render_chunk, render_context
+from rag_app.ingestion import IngestionPipeline
+from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser
+from rag_app.persian import PersianAnalyzer
+from rag_app.pipeline import RetrievalPipeline
+from rag_app.postprocessors import (
+    CrossEncoderRerank,
+    Deduplication,
+    LexicalRerank,
+    ParentExpansion,
+    TokenBudgetPostprocessor,
+)
+from rag_app.query_analysis import QueryAnalyzer
+from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever
+from rag_app.schema import TokenBudget
+from rag_app.storage import (
+    ChunkReader,
+    Database,
+    DocumentWriter,
+    TenantCatalog,
+    TenantPGVectorStore,
+    schema_version,
+    start_embedded,
+)
+from rag_app.tokens import EstimatedTokenCounter
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the configured database, starting the embedded one if none is configured.
+
+    Raises:
+        EmbeddedDatabaseError: the embedded server does not start.
+    """
+    secret = settings.database.url
+    url = secret.get_secret_value() if secret is not None else start_embedded(settings.data_dir)
+    return Database(url, pool_size=settings.database.pool_size)
+
+
+@dataclass(frozen=True)
+class Components:
+    """What an application is made of."""
+
+    database: Database
+    writer: DocumentWriter
+    ingestion: IngestionPipeline
+    retrieval: RetrievalPipeline
+
+
+def build(settings: Settings, loop: BackgroundLoop) -> Components:
+    """Open the database and build both pipelines on it.
+
+    Raises:
+        EmbeddedDatabaseError: the embedded server does not start.
+        DatabaseUnavailableError: the configured database does not answer.
+        SchemaVersionError: its schema is not this package's, and `database.auto_upgrade` is off.
+        IndexMismatchError: the stored index was built with another analyser or embedding.
+    """
+    database = open_database(settings)
+    if settings.database.auto_upgrade:
+        schema_version.upgrade(database)
+    else:
+        schema_version.require_latest(database)
+    analyzer = PersianAnalyzer()
+    embed_model = HashingEmbedding(embed_dim=settings.ingestion.embed_dim)
+    index_settings = {"analyzer": analyzer.fingerprint, "embedding": embed_model.fingerprint}
+    catalog = TenantCatalog(database)
+    catalog.verify_index(index_settings)
+    writer = DocumentWriter(database)
+    sizes = {"child_tokens": settings.ingestion.child_tokens, "parent_tokens": settings.ingestion.parent_tokens}
+    ingestion = IngestionPipeline(
+        writer=writer,
+        catalog=catalog,
+        parser=ParentChildNodeParser(**sizes),
+        faq_parser=FaqNodeParser(**sizes),
+        embed_model=embed_model,
+        analyzer=analyzer,
+        index_settings=index_settings,
+        batch_size=settings.ingestion.batch_size,
+        max_file_mb=settings.ingestion.max_file_mb,
+    )
+    reader = ChunkReader(database)
+    counter = EstimatedTokenCounter()
+    retrieval = RetrievalPipeline(
+        analyzer=QueryAnalyzer(),
+        catalog=catalog,
+        retriever=_retriever(settings, database, reader, embed_model, analyzer, loop),
+        rerankers=_rerankers(settings),
+        context=[
+            Deduplication(threshold=settings.context.duplicate_threshold),
+            ParentExpansion(reader, loop),
+            TokenBudgetPostprocessor(
+                counter,
+                render_chunk,
+                top_n=settings.rerank.top_k,
+                budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
+            ),
+        ],
+        render=render_context,
+        counter=counter,
+    )
+    return Components(database, writer, ingestion, retrieval)
+
+
+def _retriever(
+    settings: Settings,
+    database: Database,
+    reader: ChunkReader,
+    embed_model: HashingEmbedding,
+    analyzer: PersianAnalyzer,
+    loop: BackgroundLoop,
+) -> HybridRetriever:
+    options = settings.retrieval
+    vector_store = TenantPGVectorStore(database, settings.ingestion.embed_dim)
+    indexes = BM25Indexes(
+        reader, analyzer, similarity_top_k=options.sparse_top_k, max_bytes=int(options.bm25_cache_mb * 1e6)
+    )
+    return HybridRetriever(
+        {
+            "dense": DenseLeg(vector_store, embed_model, loop, similarity_top_k=options.dense_top_k),
+            "bm25": BM25Leg(indexes, reader, loop),
+        },
+        loop,
+        weights={"dense": options.dense_weight, "bm25": options.sparse_weight},
+        similarity_top_k=options.fusion_top_k,
+        rrf_k=options.rrf_k,
+        leg_timeout_s=options.leg_timeout_s,
+    )
+
+
+def _rerankers(settings: Settings) -> dict[str, BaseNodePostprocessor]:
+    """Return the configured reranker, then those that serve when it fails."""
+    top_n = settings.retrieval.fusion_top_k
+    make = {
+        "cross_encoder": partial(CrossEncoderRerank, settings.rerank.model, max_length=settings.rerank.max_length),
+        "lexical": LexicalRerank,
+    }
+    order = {"cross_encoder": ("cross_encoder", "lexical"), "lexical": ("lexical",), "none": ()}[settings.rerank.kind]
+    return {name: make[name](top_n=top_n) for name in order}

@@ -1,0 +1,30 @@
+"""The context as Gemini reads it: numbered chunks between delimiters that no document can imitate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from llama_index.core.schema import BaseNode, NodeWithScore
+
+_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:chunk|context)\b)", re.IGNORECASE)
+
+
+def render_chunk(number: int, node: BaseNode) -> str:
+    """Return one chunk as the model reads it; `number` is what an answer cites it by."""
+    title = _attribute(node.metadata.get("title", ""))
+    source = _attribute(node.metadata.get("source", ""))
+    return f'<chunk id="{number}" source="{source}" title="{title}">\n{_text(node.get_content())}\n</chunk>\n'
+
+
+def render_context(nodes: Sequence[NodeWithScore]) -> str:
+    """Return the chunks numbered from 1, in the order given; nothing for no chunks."""
+    return "".join(render_chunk(number, node.node) for number, node in enumerate(nodes, start=1))
+
+
+def _text(text: str) -> str:
+    return _DELIMITER.sub("(", text)  # one token for one token, so that budgets hold
+
+
+def _attribute(text: str) -> str:
+    return " ".join(_text(text).replace('"', "”").split())

@@ -1,0 +1,149 @@
+"""Documents in: read, parse, embed and write, each document in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.node_parser import NodeParser
+from llama_index.core.schema import Document, MetadataMode, NodeRelationship, TextNode
+
+from rag_app.persian import PersianAnalyzer
+from rag_app.readers import Item, Read, read
+from rag_app.schema import IngestReport, ParsedDocument, Skipped, checked_name
+from rag_app.storage import DocumentWriter, TenantCatalog
+
+Progress = Callable[[int, str], None]
+"""Called with the number of documents done and the id of the last."""
+
+
+class IngestionPipeline:
+    """Stores documents for a tenant; the same documents again change nothing.
+
+    Args:
+        writer: where documents go.
+        catalog: refuses a stored index that was built with other settings.
+        parser: makes documents into parents and children.
+        faq_parser: does so for question-answer pairs.
+        embed_model: embeds the children.
+        analyzer: makes the children's search tokens.
+        index_settings: what the stored index depends on, by name.
+        batch_size: how many documents are embedded at once.
+        max_file_mb: the largest file that is read.
+    """
+
+    def __init__(
+        self,
+        *,
+        writer: DocumentWriter,
+        catalog: TenantCatalog,
+        parser: NodeParser,
+        faq_parser: NodeParser,
+        embed_model: BaseEmbedding,
+        analyzer: PersianAnalyzer,
+        index_settings: Mapping[str, str],
+        batch_size: int = 32,
+        max_file_mb: float = 20,
+    ) -> None:
+        self._writer = writer
+        self._catalog = catalog
+        self._parser = parser
+        self._faq_parser = faq_parser
+        self._embed_model = embed_model
+        self._analyzer = analyzer
+        self._index_settings = dict(index_settings)
+        self._batch_size = batch_size
+        self._max_file_mb = max_file_mb
+        self._fingerprint = json.dumps(
+            [self._index_settings, parser.to_dict(), faq_parser.to_dict()], sort_keys=True, default=str
+        )
+
+    def run(
+        self,
+        items: Iterable[Item],
+        *,
+        tenant: str,
+        source: str | None = None,
+        progress: Progress | None = None,
+    ) -> IngestReport:
+        """Ingest `items` and report; what can not be read is skipped and reported, and the rest goes on.
+
+        Raises:
+            InvalidInputError: `tenant` or `source` can not be used.
+            IndexMismatchError: the stored index was built with another analyser or embedding.
+            DatabaseUnavailableError: the database does not answer; documents before stay stored.
+        """
+        checked_name("tenant", tenant)
+        if source is not None:
+            checked_name("source", source)
+        started = time.perf_counter()
+        self._catalog.verify_index(self._index_settings, claim=True)
+        counts = {"added": 0, "updated": 0, "unchanged": 0, "chunks": 0}
+        skipped: list[Skipped] = []
+        done = 0
+        for batch in _batches(read(items, source=source, max_file_mb=self._max_file_mb), self._batch_size):
+            documents = {document.node_id: document for document in batch if isinstance(document, Document)}
+            skipped += [entry for entry in batch if isinstance(entry, Skipped)]
+            for outcome, doc_id, chunks in self._store(tenant, documents):
+                counts[outcome] += 1
+                counts["chunks"] += chunks
+                done += 1
+                if progress is not None:
+                    progress(done, doc_id)
+        return IngestReport(**counts, skipped=tuple(skipped), seconds=time.perf_counter() - started)
+
+    def _store(self, tenant: str, documents: Mapping[str, Document]) -> Iterator[tuple[str, str, int]]:
+        """Write what changed; yield for each document the outcome, its id and how many chunks were written."""
+        hashes = {doc_id: self._hash(document) for doc_id, document in documents.items()}
+        stored = self._writer.hashes(tenant, documents)
+        changed = [document for doc_id, document in documents.items() if stored.get(doc_id) != hashes[doc_id]]
+        parsed = self._parse(tenant, changed, hashes)
+        for doc_id in documents:
+            if doc_id not in parsed:
+                yield "unchanged", doc_id, 0
+                continue
+            self._writer.write(tenant, parsed[doc_id])
+            yield "updated" if doc_id in stored else "added", doc_id, len(parsed[doc_id].children)
+
+    def _hash(self, document: Document) -> str:
+        content = json.dumps(
+            [self._fingerprint, document.text, document.metadata], sort_keys=True, ensure_ascii=False, default=str
+        )
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def _parse(self, tenant: str, documents: list[Document], hashes: Mapping[str, str]) -> dict[str, ParsedDocument]:
+        parsed: dict[str, ParsedDocument] = {}
+        texts: list[str] = []
+        for document in documents:
+            owned = Document(
+                id_=document.node_id, text=document.text, metadata={**document.metadata, "tenant": tenant}
+            )
+            parser = self._faq_parser if document.metadata.get("kind") == "faq" else self._parser
+            nodes = [node for node in parser.get_nodes_from_documents([owned]) if isinstance(node, TextNode)]
+            children = [node for node in nodes if NodeRelationship.PARENT in node.relationships]
+            searched = [child.get_content(MetadataMode.EMBED) for child in children]
+            texts += searched
+            parsed[document.node_id] = ParsedDocument(
+                doc_id=document.node_id,
+                source=document.metadata["source"],
+                title=document.metadata["title"],
+                content_hash=hashes[document.node_id],
+                metadata=document.metadata,
+                parents=[node for node in nodes if NodeRelationship.PARENT not in node.relationships],
+                children=children,
+                tokens=[self._analyzer.tokens(text) for text in searched],
+            )
+        embeddings = iter(self._embed_model.get_text_embedding_batch(texts) if texts else ())
+        for document_nodes in parsed.values():
+            for child in document_nodes.children:
+                child.embedding = next(embeddings)
+        return parsed
+
+
+def _batches(entries: Iterator[Read], size: int) -> Iterator[list[Read]]:
+    while batch := list(islice(entries, size)):
+        yield batch

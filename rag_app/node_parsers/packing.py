@@ -1,0 +1,67 @@
+"""Packing sentences into pieces of a bounded number of tokens, without losing a character."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from rag_app.persian.sentences import Span
+from rag_app.schema import TokenCounter
+
+_HEADING = re.compile(r"[ \t]*#{1,6}\s")
+# Where a sentence that is too long by itself is cut, the best place first.
+_CUTS = (re.compile(r"(?<=[؛;:])\s+"), re.compile(r"(?<=[،,|])\s+"), re.compile(r"\s+"))
+_MOST_TOKENS_OF_A_CHARACTER = 4
+
+
+def pack(text: str, spans: Iterable[Span], max_tokens: int, counter: TokenCounter) -> list[Span]:
+    """Join neighbouring spans into longer ones of at most `max_tokens` tokens that cover the same text.
+
+    A heading stays with what follows it and begins a new piece once the current one is half full. A span that is too
+    long by itself is cut between clauses, else between words, else anywhere.
+    """
+    pieces: list[Span] = []
+    filled = max_tokens + 1
+    for start, end in _with_headings(text, spans):
+        for left, right in _cut(text, start, end, max_tokens, counter):
+            tokens = counter.count(text[left:right])
+            new_section = bool(_HEADING.match(text, left)) and filled > max_tokens / 2
+            if pieces and filled + tokens <= max_tokens and not new_section:
+                pieces[-1] = (pieces[-1][0], right)
+                filled += tokens
+            else:
+                pieces.append((left, right))
+                filled = tokens
+    return pieces
+
+
+def _with_headings(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Join each heading, or run of headings, to the span after it."""
+    waiting: int | None = None
+    end = 0
+    for start, end in spans:
+        if waiting is None:
+            waiting = start
+        if not _HEADING.match(text, start):
+            yield waiting, end
+            waiting = None
+    if waiting is not None:
+        yield waiting, end
+
+
+def _cut(
+    text: str, start: int, end: int, max_tokens: int, counter: TokenCounter, cuts: tuple[re.Pattern[str], ...] = _CUTS
+) -> Iterator[Span]:
+    if counter.count(text[start:end]) <= max_tokens:
+        yield start, end
+        return
+    if not cuts:
+        step = max(1, max_tokens // _MOST_TOKENS_OF_A_CHARACTER)
+        yield from ((left, min(left + step, end)) for left in range(start, end, step))
+        return
+    left = start
+    for match in cuts[0].finditer(text, start, end):
+        yield from _cut(text, left, match.end(), max_tokens, counter, cuts[1:])
+        left = match.end()
+    if left < end:
+        yield from _cut(text, left, end, max_tokens, counter, cuts[1:])

@@ -1,0 +1,99 @@
+"""Parents, which the model reads, and children, which are searched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.node_parser.interface import NodeParser
+from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
+from pydantic import PositiveInt, PrivateAttr, model_validator
+
+from rag_app.node_parsers.packing import pack
+from rag_app.persian import sentence_spans
+from rag_app.persian.sentences import Span
+from rag_app.schema import TokenCounter
+from rag_app.tokens import EstimatedTokenCounter
+
+
+class ParentChildNodeParser(NodeParser):
+    """Makes each document into parents of whole sentences, and each parent into children.
+
+    Returns the parents and the children in document order; a child carries its parent in
+    `relationships[NodeRelationship.PARENT]`, and every node its place in the document in `start_char_idx` and
+    `end_char_idx`. Node ids depend on the tenant, the document's id and the place alone.
+
+    Args:
+        child_tokens: the most tokens of a child.
+        parent_tokens: the most tokens of a parent.
+    """
+
+    child_tokens: PositiveInt = 128
+    parent_tokens: PositiveInt = 512
+    _counter: TokenCounter = PrivateAttr(default_factory=EstimatedTokenCounter)
+
+    @model_validator(mode="after")
+    def _parents_hold_children(self) -> ParentChildNodeParser:
+        if self.parent_tokens < self.child_tokens:
+            raise ValueError(f"parent_tokens ({self.parent_tokens}) is less than child_tokens ({self.child_tokens})")
+        return self
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name that LlamaIndex stores."""
+        return "ParentChildNodeParser"
+
+    def _parse_nodes(self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: Any) -> list[BaseNode]:
+        return [node for document in nodes for node in self._parse_document(document)]
+
+    def _postprocess_parsed_nodes(self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]) -> list[BaseNode]:
+        return nodes  # LlamaIndex would look their places up by text, which a repeated sentence misleads
+
+    def _parse_document(self, document: BaseNode) -> list[BaseNode]:
+        text = document.get_content()
+        sentences = sentence_spans(text)
+        parsed: list[BaseNode] = []
+        for start, end in _trimmed(text, pack(text, sentences, self.parent_tokens, self._counter)):
+            within = [(max(left, start), min(right, end)) for left, right in sentences if left < end and right > start]
+            children = _trimmed(text, pack(text, within, self.child_tokens, self._counter))
+            parsed += parent_with_children(document, (start, end), children)
+        return parsed
+
+
+def parent_with_children(document: BaseNode, parent_span: Span, child_spans: Sequence[Span]) -> list[BaseNode]:
+    """Return the parent node and its child nodes, linked to each other and to the document."""
+    parent = _node(document, "parent", parent_span)
+    children = [_node(document, "child", span) for span in child_spans]
+    for child in children:
+        child.relationships[NodeRelationship.PARENT] = parent.as_related_node_info()
+    parent.relationships[NodeRelationship.CHILD] = [child.as_related_node_info() for child in children]
+    return [parent, *children]
+
+
+def _node(document: BaseNode, kind: str, span: Span) -> TextNode:
+    start, end = span
+    place = f"{document.metadata.get('tenant', '')}\0{document.node_id}\0{kind}\0{start}\0{end}"
+    return TextNode(
+        id_=hashlib.sha256(place.encode()).hexdigest()[:32],
+        text=document.get_content()[start:end],
+        start_char_idx=start,
+        end_char_idx=end,
+        metadata=dict(document.metadata),
+        excluded_embed_metadata_keys=[key for key in document.metadata if key != "title"],
+        excluded_llm_metadata_keys=list(document.metadata),
+        metadata_template="{value}",
+        text_template="{metadata_str}\n{content}",
+        relationships={NodeRelationship.SOURCE: document.as_related_node_info()},
+    )
+
+
+def _trimmed(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Return the spans without the white space around them; blank ones are left out."""
+    trimmed = []
+    for start, end in spans:
+        piece = text[start:end]
+        if piece.strip():
+            left = start + len(piece) - len(piece.lstrip())
+            trimmed.append((left, left + len(piece.strip())))
+    return trimmed

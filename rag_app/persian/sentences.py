@@ -1,0 +1,52 @@
+"""Where sentences end, in Persian and English text with headings, lists and tables."""
+
+from __future__ import annotations
+
+import re
+
+Span = tuple[int, int]
+
+# Full stops that end no sentence: single letters («ه.ش.», «ق.ظ.», "e.g."), ordinals of lists ("۲."), titles.
+_ABBREVIATION = re.compile(r"(?:^|[\s(«\"])(?:(?:[^\W\d_]\.)*[^\W\d_]|\d{1,3}|Dr|Mr|Mrs|Ms|No|vs|etc|approx)\.$")
+_SENTENCE_END = re.compile(r"[.!?؟…]+[»”\"')\]]*(?=\s)|؛(?=\s)|\n")
+_STRUCTURED_LINE = re.compile(r"[ \t]*(?:[-*•▪–—+]\s|[\d۰-۹٠-٩]{1,3}[.)\-ـ]\s|#{1,6}\s|\|)")
+_TERMINAL = ".!?؟…:؛»"
+
+
+def sentence_spans(text: str) -> list[Span]:
+    """Return the spans of the sentences of `text`, in order, together covering every character.
+
+    A list item, a heading and a table row is a sentence of its own; a line that was only wrapped is not.
+    """
+    spans: list[Span] = []
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        if match.start() < start:
+            continue
+        if not (_line_ends(text, match.start()) if match.group() == "\n" else _sentence_ends(text, start, match.end())):
+            continue
+        end = match.end()
+        while end < len(text) and text[end].isspace():
+            end += 1
+        spans.append((start, end))
+        start = end
+    if start < len(text):
+        spans.append((start, len(text)))
+    return spans
+
+
+def _sentence_ends(text: str, start: int, end: int) -> bool:
+    return not (text[end - 1] == "." and _ABBREVIATION.search(text, max(start, end - 24), end))
+
+
+def _line_ends(text: str, newline: int) -> bool:
+    """Tell whether the line break ends a sentence, rather than wraps it."""
+    line = text[text.rfind("\n", 0, newline) + 1 : newline].rstrip()
+    following = text[newline + 1 :  newline + 200]
+    return (
+        not line
+        or line[-1] in _TERMINAL
+        or not following.partition("\n")[0].strip()
+        or bool(_STRUCTURED_LINE.match(following))
+        or bool(re.match(r"[ \t]*(?:#{1,6}\s|\|)", line))
+    )

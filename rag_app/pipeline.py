@@ -1,0 +1,189 @@
+"""The four stages in order: deadline, degradation and trace; nothing else.
+
+::
+
+    query ──▶ ① query_analysis ──▶ ② retrieval ──▶ ③ rerank ──▶ ④ context ──▶ result
+                language             dense ┐          cross-encoder   deduplication
+                complexity                 ├ RRF      or lexical      parent expansion
+                intent               BM25  ┘                          token budget
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore
+
+from rag_app.errors import RagAppError, unknown_name
+from rag_app.query_analysis import QueryAnalyzer
+from rag_app.retrievers import HybridRetriever
+from rag_app.schema import QueryAnalysis, RetrievalQuery, RetrievalResult, TenantSnapshot, TokenCounter
+from rag_app.storage import TenantCatalog
+from rag_app.trace import Ranked
+
+logger = logging.getLogger(__name__)
+
+METHOD = "production_rag"
+RenderContext = Callable[[Sequence[NodeWithScore]], str]
+
+
+class RetrievalPipeline:
+    """Turns a query into a context. A part that fails degrades the result and is noted in its trace; nothing is raised.
+
+    Args:
+        analyzer: stage 1.
+        catalog: what each tenant has stored.
+        retriever: stage 2.
+        rerankers: stage 3, by name, in the order they are tried; if all fail, the fused order stays.
+        context: stage 4, in order.
+        render: makes the context's text of the nodes that are left.
+        counter: counts its tokens.
+    """
+
+    def __init__(
+        self,
+        *,
+        analyzer: QueryAnalyzer,
+        catalog: TenantCatalog,
+        retriever: HybridRetriever,
+        rerankers: dict[str, BaseNodePostprocessor],
+        context: Sequence[BaseNodePostprocessor],
+        render: RenderContext,
+        counter: TokenCounter,
+    ) -> None:
+        self._analyzer = analyzer
+        self._catalog = catalog
+        self._retriever = retriever
+        self._rerankers = rerankers
+        self._context = context
+        self._render = render
+        self._counter = counter
+
+    async def arun(self, query: RetrievalQuery) -> RetrievalResult:
+        """Run the stages within the query's deadline."""
+        started = time.perf_counter()
+        trace = query.trace
+        analysis: QueryAnalysis | None = None
+        nodes: list[NodeWithScore] = []
+        reason = self._refusal(query)
+        if reason is None:
+            with trace.stage("query_analysis") as leaving:
+                analysis = self._analyze(query)
+                leaving.append(1)
+            with trace.stage("retrieval") as leaving:
+                nodes, reason = await self._retrieve(query)
+                leaving.append(len(nodes))
+            if nodes:
+                with trace.stage("rerank") as leaving:
+                    nodes = await self._rerank(query, nodes)
+                    leaving.append(len(nodes))
+                with trace.stage("context") as leaving:
+                    nodes = await self._fit(query, nodes)
+                    leaving.append(len(nodes))
+                if not nodes:
+                    reason = f"no chunk fits the budget of {query.budget.total if query.budget else 0} tokens"
+        for place, node in enumerate(nodes, start=1):
+            if (chunk := trace.chunks.get(node.node.node_id)) is not None:
+                chunk.context = place
+        text = self._render(nodes)
+        trace.total_ms = (time.perf_counter() - started) * 1000
+        return RetrievalResult(
+            query=query.query_str,
+            tenant=query.tenant,
+            nodes=tuple(nodes),
+            context=text,
+            tokens=self._counter.count(text),
+            token_counter=self._counter.name,
+            method=METHOD,
+            analysis=analysis,
+            trace=trace,
+            reason=None if nodes else reason,
+        )
+
+    @staticmethod
+    def _refusal(query: RetrievalQuery) -> str | None:
+        if not query.query_str.strip():
+            return "the query is empty"
+        if query.budget is not None and query.budget.total == 0:
+            return "the token budget is 0"
+        return None
+
+    def _analyze(self, query: RetrievalQuery) -> QueryAnalysis | None:
+        try:
+            return self._analyzer.analyze(query.query_str)
+        except Exception as error:  # noqa: BLE001 - the analysis informs; a request never fails for it
+            self._degraded(query, "query_analysis", "analyzer", error, "none")
+            return None
+
+    async def _retrieve(self, query: RetrievalQuery) -> tuple[list[NodeWithScore], str | None]:
+        """Return the fused candidates, and why there are none."""
+        try:
+            async with asyncio.timeout(query.deadline.remaining()):
+                snapshot = await self._catalog.asnapshot(query.tenant)
+                reason = _nothing_to_search(query, snapshot)
+                if reason is not None:
+                    return [], reason
+                query.generation = snapshot.generation
+                nodes = await self._retriever.aretrieve(query)
+        except Exception as error:  # noqa: BLE001 - any failure of a component ends in an empty result that says why
+            self._degraded(query, "retrieval", "retriever", error, "empty result")
+            return [], f"retrieval failed: {_kind(error)}"
+        own = [node for node in nodes if node.node.metadata.get("tenant") == query.tenant]
+        if len(own) < len(nodes):
+            logger.error("ProductionRAG dropped %d chunks of a foreign tenant", len(nodes) - len(own))
+            query.trace.degrade("retrieval", "tenant check", "foreign chunks", "own chunks")
+        return own, None if own else "no chunk matches the query"
+
+    async def _rerank(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+        names = [*self._rerankers, "fused order"]
+        for name, following in zip(names, names[1:], strict=False):
+            try:
+                async with asyncio.timeout(query.deadline.remaining()):
+                    reranked = await self._rerankers[name].apostprocess_nodes(nodes, query)
+            except Exception as error:  # noqa: BLE001 - the next reranker, and at last the fused order, serves instead
+                self._degraded(query, "rerank", name, error, following)
+                continue
+            query.trace.reranker = name
+            for rank, node in enumerate(reranked, start=1):
+                if (chunk := query.trace.chunks.get(node.node.node_id)) is not None:
+                    chunk.rerank = Ranked(rank, node.score or 0.0)
+            return reranked
+        query.trace.reranker = "fused order"
+        return nodes
+
+    async def _fit(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+        for postprocessor in self._context:
+            try:
+                async with asyncio.timeout(query.deadline.remaining()):
+                    nodes = await postprocessor.apostprocess_nodes(nodes, query)
+            except Exception as error:  # noqa: BLE001 - the chunks go on as they are
+                self._degraded(query, "context", postprocessor.class_name(), error, "left out")
+        return nodes
+
+    @staticmethod
+    def _degraded(query: RetrievalQuery, stage: str, component: str, error: Exception, fallback: str) -> None:
+        query.trace.degrade(stage, component, error, fallback)
+        detail = str(error) if isinstance(error, RagAppError) else ""
+        logger.warning("ProductionRAG %s: %s failed, %s serves: %s %s", stage, component, fallback, _kind(error), detail)
+
+
+def _kind(error: Exception) -> str:
+    return "out of time" if isinstance(error, TimeoutError) else type(error).__name__
+
+
+def _nothing_to_search(query: RetrievalQuery, snapshot: TenantSnapshot) -> str | None:
+    """Return why there is nothing to search, and warn of sources that the tenant does not have."""
+    if not snapshot.documents:
+        why = "nothing was ever ingested for it" if snapshot.generation == 0 else "all were deleted"
+        return f"tenant {query.tenant!r} has no documents: {why}"
+    if query.sources is None:
+        return None
+    unknown = [source for source in query.sources if source not in snapshot.documents]
+    query.trace.warnings += [unknown_name("source", source, snapshot.documents) for source in unknown]
+    if len(unknown) == len(query.sources):
+        return "; ".join(query.trace.warnings)
+    return None

@@ -1,0 +1,7 @@
+"""Stage 2, retrieval: a dense and a sparse leg, fused by reciprocal rank."""
+
+from rag_app.retrievers.bm25 import BM25Indexes, BM25Leg
+from rag_app.retrievers.dense import DenseLeg
+from rag_app.retrievers.hybrid import HybridRetriever
+
+__all__ = ["BM25Indexes", "BM25Leg", "DenseLeg", "HybridRetriever"]

@@ -1,0 +1,239 @@
+"""The types that travel between the stages: the query, its budget and deadline, and the results."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+from rag_app.errors import InvalidInputError
+from rag_app.trace import Trace
+
+MAX_NAME_LENGTH = 200
+
+
+def checked_name(what: str, value: object) -> str:
+    """Return `value` if it can name a tenant, a source or a document.
+
+    Values are compared exactly and never coerced: "123" is not "۱۲۳".
+
+    Raises:
+        InvalidInputError: not a string, empty, over 200 characters, or not storable as text.
+    """
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__}: {value!r:.80}")
+    if not value.strip():
+        raise InvalidInputError(f"{what} is empty")
+    if len(value) > MAX_NAME_LENGTH:
+        raise InvalidInputError(f"{what} has {len(value)} characters; the limit is {MAX_NAME_LENGTH}")
+    if any(char < " " or "\ud800" <= char <= "\udfff" for char in value):
+        raise InvalidInputError(f"{what} {value!r:.80} holds control characters or lone surrogates")
+    return value
+
+
+class TokenCounter(Protocol):
+    """Counts tokens as the model that reads the context does, or never fewer."""
+
+    name: str
+
+    def count(self, text: str) -> int:
+        """Return the number of tokens of `text`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TokenBudget:
+    """How many tokens the context may hold.
+
+    With no `primary_source`, every chunk is primary. What one share does not use, the other may.
+
+    Raises:
+        InvalidInputError: a share is negative or no integer.
+    """
+
+    primary: int
+    secondary: int
+    primary_source: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("primary", "secondary"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise InvalidInputError(f"{name}_budget must be 0 or more tokens, not {value!r}")
+
+    @property
+    def total(self) -> int:
+        """Both shares together."""
+        return self.primary + self.secondary
+
+    def is_primary(self, source: str) -> bool:
+        """Tell whether chunks of `source` draw on the primary share first."""
+        return self.primary_source is None or source == self.primary_source
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The moment by which a request must be answered, on the monotonic clock."""
+
+    at: float = math.inf
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the deadline that lies `seconds` ahead."""
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Return the seconds left, 0 when it has passed."""
+        return max(0.0, self.at - time.monotonic())
+
+
+@dataclass
+class RetrievalQuery(QueryBundle):
+    """A LlamaIndex query that knows whose it is; every leg and postprocessor gets it.
+
+    Attributes:
+        tenant: whose documents may be found.
+        sources: the sources to search, or None for all.
+        generation: the tenant's generation when the request began; it moves with each write.
+    """
+
+    tenant: str = ""
+    sources: tuple[str, ...] | None = None
+    generation: int = 0
+    budget: TokenBudget | None = None
+    deadline: Deadline = field(default_factory=Deadline)
+    trace: Trace = field(default_factory=Trace)
+
+    @classmethod
+    def of(cls, query_bundle: QueryBundle | None) -> RetrievalQuery:
+        """Return the query as ours.
+
+        Raises:
+            InvalidInputError: it names no tenant, and nothing may be searched without one.
+        """
+        if not isinstance(query_bundle, RetrievalQuery):
+            raise InvalidInputError("this component needs a RetrievalQuery(query_str=..., tenant=...)")
+        checked_name("tenant", query_bundle.tenant)
+        return query_bundle
+
+
+def trace_of(query_bundle: QueryBundle | None) -> Trace:
+    """Return the recorder that travels with the query, or a fresh one for a query without."""
+    return query_bundle.trace if isinstance(query_bundle, RetrievalQuery) else Trace()
+
+
+@dataclass(frozen=True)
+class TenantSnapshot:
+    """What a tenant has stored: documents by source, as of `generation` (0: nothing was ever stored)."""
+
+    tenant: str
+    generation: int
+    documents: dict[str, int]
+
+
+@dataclass(frozen=True)
+class QueryAnalysis:
+    """Stage 1's findings.
+
+    Attributes:
+        language: "fa", "en", "finglish" (Persian in Latin letters), "mixed" or "unknown".
+        complexity: "simple", "moderate" or "complex"; `complexity_reason` says why.
+        intent: what the customer wants, or "general".
+        preferred_sources: the sources that this intent is usually answered from, best first.
+    """
+
+    language: str
+    complexity: str
+    complexity_reason: str
+    intent: str
+    preferred_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RetrievalResult:
+    """The context for one question, and how it came about.
+
+    Attributes:
+        nodes: the chunks in the context, best first within primary and then secondary.
+        context: the chunks rendered for the model.
+        tokens: the tokens of `context`, by `token_counter`.
+        method: the pipeline that served.
+        reason: why `nodes` is empty, else None.
+    """
+
+    query: str
+    tenant: str
+    nodes: tuple[NodeWithScore, ...]
+    context: str
+    tokens: int
+    token_counter: str
+    method: str
+    analysis: QueryAnalysis | None
+    trace: Trace
+    reason: str | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Tell whether any part failed and was made up for; the trace says which."""
+        return bool(self.trace.degradations)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain dicts and lists, ready for JSON."""
+        return {
+            "query": self.query,
+            "tenant": self.tenant,
+            "method": self.method,
+            "reason": self.reason,
+            "degraded": self.degraded,
+            "tokens": self.tokens,
+            "token_counter": self.token_counter,
+            "analysis": vars(self.analysis) if self.analysis else None,
+            "chunks": [
+                {
+                    "node_id": scored.node.node_id,
+                    "content": scored.node.get_content(),
+                    "score": scored.score,
+                    **scored.node.metadata,
+                }
+                for scored in self.nodes
+            ],
+            "context": self.context,
+            "trace": self.trace.as_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class ParsedDocument:
+    """A document ready to be written: its parents, and the embedded children that point to them."""
+
+    doc_id: str
+    source: str
+    title: str
+    content_hash: str
+    metadata: dict[str, Any]
+    parents: list[TextNode]
+    children: list[TextNode]
+    tokens: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that was not ingested, and why."""
+
+    origin: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What an ingestion did; counts are of documents."""
+
+    added: int
+    updated: int
+    unchanged: int
+    chunks: int
+    skipped: tuple[Skipped, ...]
+    seconds: float

@@ -1,0 +1,10 @@
+"""PostgreSQL with pgvector: the one source of truth."""
+
+from rag_app.storage.catalog import TenantCatalog
+from rag_app.storage.chunks import ChunkReader
+from rag_app.storage.database import Database
+from rag_app.storage.documents import DocumentWriter
+from rag_app.storage.embedded import start_embedded
+from rag_app.storage.vector_store import TenantPGVectorStore
+
+__all__ = ["ChunkReader", "Database", "DocumentWriter", "TenantCatalog", "TenantPGVectorStore", "start_embedded"]

@@ -1,0 +1,56 @@
+"""Applying the schema, and telling which version of it a database has."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+from rag_app.errors import SchemaVersionError
+from rag_app.storage.database import SCHEMA, Database
+
+LATEST = "0001"
+_LOCK = 7_246_001_835_553_201_411  # any constant; two processes that upgrade at once take turns by it
+
+
+def current(database: Database) -> str | None:
+    """Return the schema version of the database, or None before the first `upgrade`."""
+    with database.transaction() as connection:
+        return _current(connection)
+
+
+def upgrade(database: Database) -> str:
+    """Bring the schema to the latest version, safely beside other processes, and return that version."""
+    with database.transaction() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        if _current(connection) != LATEST:
+            _migrate(connection)
+    return LATEST
+
+
+def require_latest(database: Database) -> None:
+    """Check that the schema fits this package.
+
+    Raises:
+        SchemaVersionError: the schema is missing, older or newer.
+    """
+    found = current(database)
+    if found != LATEST:
+        advice = "run: rag-app db upgrade" if found is None or found < LATEST else "install a newer rag-app"
+        raise SchemaVersionError(f"the database schema is at {found or 'none'}, this package needs {LATEST}: {advice}")
+
+
+def _current(connection: Connection) -> str | None:
+    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{SCHEMA}.alembic_version"}) is None:
+        return None
+    version: str | None = connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version"))
+    return version
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    config = Config()
+    config.set_main_option("script_location", "rag_app.storage:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,98 @@
+"""What happened to one request: stage times, each chunk's way through the stages, degradations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
+from typing import Any, NamedTuple
+
+STAGES = ("query_analysis", "retrieval", "rerank", "context")
+
+
+class Ranked(NamedTuple):
+    """A place in one ordered list; ranks start at 1."""
+
+    rank: int
+    score: float
+
+
+@dataclass
+class ChunkTrace:
+    """One chunk's way from the legs to the context, or to the place where it was dropped."""
+
+    node_id: str
+    doc_id: str
+    source: str
+    title: str
+    legs: dict[str, Ranked] = field(default_factory=dict)
+    fusion: Ranked | None = None
+    rerank: Ranked | None = None
+    context: int | None = None
+    dropped: str | None = None
+
+
+@dataclass(frozen=True)
+class StageTrace:
+    """One stage: its duration in milliseconds, and how many chunks left it."""
+
+    name: str
+    ms: float
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """A part that failed or ran out of time, and what served instead."""
+
+    stage: str
+    component: str
+    reason: str
+    fallback: str
+
+
+@dataclass
+class Trace:
+    """The recorder that travels with a query; components add to it, the result carries it."""
+
+    stages: list[StageTrace] = field(default_factory=list)
+    chunks: dict[str, ChunkTrace] = field(default_factory=dict)
+    degradations: list[Degradation] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    reranker: str | None = None
+    total_ms: float = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[list[int]]:
+        """Time a stage; the block puts the number of chunks that leave it into the list."""
+        started = perf_counter()
+        leaving: list[int] = []
+        try:
+            yield leaving
+        finally:
+            self.stages.append(StageTrace(name, (perf_counter() - started) * 1000, sum(leaving)))
+
+    def drop(self, node_id: str, stage: str, reason: str) -> None:
+        """Note why a chunk goes no further; the first reason stays."""
+        chunk = self.chunks.get(node_id)
+        if chunk is not None and chunk.dropped is None:
+            chunk.dropped = f"{stage}: {reason}"
+
+    def degrade(self, stage: str, component: str, error: BaseException | str, fallback: str) -> None:
+        """Note that `component` failed and `fallback` served instead.
+
+        An exception is noted by its type alone: its message may hold a customer's words.
+        """
+        reason = error if isinstance(error, str) else type(error).__name__
+        self.degradations.append(Degradation(stage, component, reason, fallback))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain dicts and lists, ready for JSON."""
+        data = asdict(self)
+        data["chunks"] = list(data["chunks"].values())
+        for chunk in data["chunks"]:
+            chunk["legs"] = {leg: place._asdict() for leg, place in chunk["legs"].items()}
+            for list_name in ("fusion", "rerank"):
+                chunk[list_name] = chunk[list_name] and chunk[list_name]._asdict()
+        return data
