@@ -108,7 +108,7 @@ class RagApp:
             The chunks, the context and the trace. A part that failed is in the trace; an empty result says why.
 
         Raises:
-            InvalidInputError: an argument is of a wrong type or can not name a tenant or source, or a budget is below 0.
+            InvalidInputError: an argument is of a wrong type, names no tenant or source, or is a budget below 0.
         """
         request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
         return self._loop.call(self._components.retrieval.arun, request)
@@ -160,7 +160,9 @@ class RagApp:
         if not isinstance(query, str):
             raise InvalidInputError(f"query must be a string, not {type(query).__name__}")
         if isinstance(secondary_sources, str):
-            raise InvalidInputError(f"secondary_sources must be a list of sources, not the string {secondary_sources!r}")
+            raise InvalidInputError(
+                f"secondary_sources must be a list of sources, not the string {secondary_sources!r}"
+            )
         defaults = self.settings.context
         sources = None
         if primary_source is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from anyio.from_thread import start_blocking_portal
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 
@@ -23,11 +23,11 @@ class BackgroundLoop:
         self._starter = start_blocking_portal("asyncio", name="rag_app")
         self._portal = self._starter.__enter__()
 
-    def call(self, function: Callable[P, Awaitable[T]], *args: P.args) -> T:
+    def call(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
         """Run `function(*args)` on the loop and wait for its result."""
         return self._portal.call(function, *args)
 
-    async def acall(self, function: Callable[P, Awaitable[T]], *args: P.args) -> T:
+    async def acall(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
         """Run `function(*args)` on the loop and await its result from another loop."""
         return await asyncio.wrap_future(self._portal.start_task_soon(function, *args))
 

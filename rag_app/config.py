@@ -37,7 +37,7 @@ class IngestionSettings(_Section):
 
     child_tokens: PositiveInt = 128
     parent_tokens: PositiveInt = 512
-    embed_dim: PositiveInt = 1024
+    embed_dim: int = Field(default=1024, ge=64, le=3500)  # a row with its vector fits a page of 8 kB
     batch_size: PositiveInt = 32
     max_file_mb: PositiveFloat = 20
 
@@ -83,7 +83,11 @@ class Settings(BaseSettings):
     """Everything that can be set; `deadline_s` bounds a request from question to context."""
 
     model_config = SettingsConfigDict(
-        env_prefix="RAG_APP_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="RAG_APP_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     profile: str = "embedded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -142,7 +143,7 @@ def _retriever(
 def _rerankers(settings: Settings) -> dict[str, BaseNodePostprocessor]:
     """Return the configured reranker, then those that serve when it fails."""
     top_n = settings.retrieval.fusion_top_k
-    make = {
+    make: dict[str, Callable[..., BaseNodePostprocessor]] = {
         "cross_encoder": partial(CrossEncoderRerank, settings.rerank.model, max_length=settings.rerank.max_length),
         "lexical": LexicalRerank,
     }

@@ -119,9 +119,7 @@ class IngestionPipeline:
         parsed: dict[str, ParsedDocument] = {}
         texts: list[str] = []
         for document in documents:
-            owned = Document(
-                id_=document.node_id, text=document.text, metadata={**document.metadata, "tenant": tenant}
-            )
+            owned = Document(id_=document.node_id, text=document.text, metadata={**document.metadata, "tenant": tenant})
             parser = self._faq_parser if document.metadata.get("kind") == "faq" else self._parser
             nodes = [node for node in parser.get_nodes_from_documents([owned]) if isinstance(node, TextNode)]
             children = [node for node in nodes if NodeRelationship.PARENT in node.relationships]

@@ -14,6 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore
@@ -140,7 +141,7 @@ class RetrievalPipeline:
 
     async def _rerank(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
         names = [*self._rerankers, "fused order"]
-        for name, following in zip(names, names[1:], strict=False):
+        for name, following in pairwise(names):
             try:
                 async with asyncio.timeout(query.deadline.remaining()):
                     reranked = await self._rerankers[name].apostprocess_nodes(nodes, query)
@@ -168,7 +169,9 @@ class RetrievalPipeline:
     def _degraded(query: RetrievalQuery, stage: str, component: str, error: Exception, fallback: str) -> None:
         query.trace.degrade(stage, component, error, fallback)
         detail = str(error) if isinstance(error, RagAppError) else ""
-        logger.warning("ProductionRAG %s: %s failed, %s serves: %s %s", stage, component, fallback, _kind(error), detail)
+        logger.warning(
+            "ProductionRAG %s: %s failed, %s serves: %s %s", stage, component, fallback, _kind(error), detail
+        )
 
 
 def _kind(error: Exception) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read(items: Iterable[Item], *, source: str | None = None, max_file_mb: float
         if isinstance(item, str | Path):
             yield from _read_path(Path(item), source, max_file_mb)
         else:
-            yield _guarded(lambda item=item: _record(item, source), _origin(item))  # type: ignore[misc]
+            yield _guarded(partial(_record, item, source), _origin(item))
 
 
 def _origin(item: object) -> str:
@@ -127,19 +128,23 @@ def _record(item: object, source: str | None) -> Document:
 
 
 def _read_text(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
-    yield _guarded(lambda: _document(name, text, source, Path(name).stem.replace("-", " "), {}), origin)
+    yield _guarded(partial(_document, name, text, source, _stem(name), {}), origin)
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem.replace("-", " ")
 
 
 def _read_markdown(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
     first = next((line for line in text.splitlines() if line.strip()), "")
-    title = first.lstrip("# ").strip() if first.startswith("# ") else Path(name).stem.replace("-", " ")
-    yield _guarded(lambda: _document(name, text, source, title, {}), origin)
+    title = first.lstrip("# ").strip() if first.startswith("# ") else _stem(name)
+    yield _guarded(partial(_document, name, text, source, title, {}), origin)
 
 
 def _read_jsonl(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
-            yield _guarded(lambda line=line: _json_record(line, source), f"{origin}:{number}")  # type: ignore[misc]
+            yield _guarded(partial(_json_record, line, source), f"{origin}:{number}")
 
 
 def _json_record(line: str, source: str) -> Document:
@@ -161,8 +166,8 @@ def _read_faq(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
         return
     try:
         for row in rows:
-            pair = (row.get(question) or "").strip(), (row.get(answer) or "").strip()
-            yield _guarded(lambda pair=pair: _faq_pair(*pair, name, source), f"{origin}:{rows.line_num}")  # type: ignore[misc]
+            asked, answered = (row.get(question) or "").strip(), (row.get(answer) or "").strip()
+            yield _guarded(partial(_faq_pair, asked, answered, name, source), f"{origin}:{rows.line_num}")
     except csv.Error as error:
         yield Skipped(f"{origin}:{rows.line_num}", f"the line is not CSV: {error}")
 

@@ -12,7 +12,7 @@ from rag_app.persian.folding import HALF_SPACE, fold
 
 STOP_WORD_IDF = 1.0
 RAREST_IDF = 12.0
-_AFFIXES = frozenset("می نمی ها های هایی تر ترین ام ات اش ای".split())
+_AFFIXES = frozenset(("می", "نمی", "ها", "های", "هایی", "تر", "ترین", "ام", "ات", "اش", "ای"))
 
 
 def _lines(name: str) -> list[str]:

@@ -36,13 +36,13 @@ def sentence_spans(text: str) -> list[Span]:
 
 
 def _sentence_ends(text: str, start: int, end: int) -> bool:
-    return not (text[end - 1] == "." and _ABBREVIATION.search(text, max(start, end - 24), end))
+    return not (text[end - 1] == "." and _ABBREVIATION.search(text, max(start - 1, end - 24, 0), end))
 
 
 def _line_ends(text: str, newline: int) -> bool:
     """Tell whether the line break ends a sentence, rather than wraps it."""
     line = text[text.rfind("\n", 0, newline) + 1 : newline].rstrip()
-    following = text[newline + 1 :  newline + 200]
+    following = text[newline + 1 : newline + 200]
     return (
         not line
         or line[-1] in _TERMINAL

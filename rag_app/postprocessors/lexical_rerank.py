@@ -15,9 +15,9 @@ RANK_PRIOR = 0.1  # what the first of the fused list is given over the last
 class LexicalRerank(BaseNodePostprocessor):
     """Orders nodes by the share of the query's information that they hold; scores lie between 0 and 1.
 
-    Each word of the query counts by its IDF, times the best Dice similarity of its character n-grams to those of a word
-    of the passage: 1 for the word itself, less for another form or a misspelling of it. A small prior keeps the order of
-    passages that hold the same words.
+    Each word of the query counts by its IDF, times the square of the best Dice similarity of its character n-grams to
+    those of a word of the passage: 1 for the word itself, less for another form or a misspelling of it. A small prior
+    keeps the order of passages that hold the same words.
 
     Args:
         top_n: the most nodes to return.

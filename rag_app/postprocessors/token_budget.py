@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNode
@@ -51,7 +52,8 @@ class TokenBudgetPostprocessor(BaseNodePostprocessor):
         trace = trace_of(query_bundle)
         for node in nodes[self.top_n :]:
             trace.drop(node.node.node_id, "context", f"below the best {self.top_n}")
-        primary, secondary = [], []
+        primary: list[_Piece] = []
+        secondary: list[_Piece] = []
         for node in nodes[: self.top_n]:
             is_primary = budget.is_primary(node.node.metadata.get("source", ""))
             (primary if is_primary else secondary).append(_Piece(node, self._counter, self._render))
@@ -114,7 +116,7 @@ def _units(node: BaseNode, text: str) -> tuple[list[tuple[int, int]], tuple[int,
     if start is None or end is None or not 0 <= start < end <= len(text):
         start, end = 0, len(text)
     cuts = sorted({0, start, end, len(text), *(stop for _, stop in sentence_spans(text))})
-    units = [(left, right) for left, right in zip(cuts, cuts[1:], strict=False) if text[left:right].strip()]
+    units = [(left, right) for left, right in pairwise(cuts) if text[left:right].strip()]
     core = [place for place, (left, right) in enumerate(units) if left >= start and right <= end]
     return units, (core[0], core[-1] + 1) if core else (0, len(units))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -17,6 +18,8 @@ from rag_app.persian import PersianAnalyzer
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader
 from rag_app.storage.chunks import ChunkTokens
+
+logging.getLogger("bm25s").setLevel(logging.NOTSET)  # importing it sets DEBUG, which is the application's to choose
 
 _BYTES_OF_A_TOKEN = 120  # a vocabulary entry: the string, its number and its place in the dict
 _BYTES_OF_A_CHUNK = 150  # its id and its source
@@ -74,7 +77,12 @@ class BM25Indexes:
     """
 
     def __init__(
-        self, reader: ChunkReader, analyzer: PersianAnalyzer, *, similarity_top_k: int = 15, max_bytes: int = 200_000_000
+        self,
+        reader: ChunkReader,
+        analyzer: PersianAnalyzer,
+        *,
+        similarity_top_k: int = 15,
+        max_bytes: int = 200_000_000,
     ) -> None:
         self._reader = reader
         self._analyzer = analyzer

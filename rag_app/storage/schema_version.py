@@ -39,9 +39,9 @@ def require_latest(database: Database) -> None:
 
 
 def _current(connection: Connection) -> str | None:
-    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{SCHEMA}.alembic_version"}) is None:
+    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": "rag_app.alembic_version"}) is None:
         return None
-    version: str | None = connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version"))
+    version: str | None = connection.scalar(text("SELECT version_num FROM rag_app.alembic_version"))
     return version
 
 

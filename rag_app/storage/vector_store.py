@@ -15,7 +15,9 @@ from rag_app.errors import InvalidInputError
 from rag_app.storage.database import SCHEMA, Database
 
 
-def _within_tenant(statement: Select[Any], table: Any, *, tenant: str, sources: Sequence[str] | None) -> Select[Any]:
+def _within_tenant(
+    statement: Select[Any], table: Any, /, tenant: str = "", sources: Sequence[str] | None = None
+) -> Select[Any]:
     statement = statement.where(column("tenant") == tenant).order_by(table.node_id)
     return statement if sources is None else statement.where(column("source").in_(sources))
 
@@ -23,8 +25,8 @@ def _within_tenant(statement: Select[Any], table: Any, *, tenant: str, sources: 
 class TenantPGVectorStore(PGVectorStore):
     """The child chunks as a LlamaIndex vector store; `aquery(query, tenant=..., sources=...)`.
 
-    Every query runs under row-level security as its tenant, with the tenant and sources as bound parameters. LlamaIndex's
-    own metadata filters are refused: PGVectorStore writes their keys and values into the SQL text.
+    Every query runs under row-level security as its tenant, with the tenant and sources as bound parameters.
+    LlamaIndex's own metadata filters are refused: PGVectorStore writes their keys and values into the SQL text.
     """
 
     _database: Database = PrivateAttr()

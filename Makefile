@@ -1,0 +1,43 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 8
+
+demo: $(VENV)/core ## Set up, ingest the sample knowledge base, ask ten questions, show the stages
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/dev ## Set up and run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev ## Compare speed with the stock LlamaIndex pipeline, as ratios of one run
+	$(BIN)/python benchmarks/against_stock.py
+
+lock: ## Write constraints.txt anew from the newest versions that install together
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,dev]'
+	build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
+
+clean: ## Remove the virtual environment and the embedded database
+	rm -rf $(VENV) .rag_app build
+
+$(VENV)/core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/core
+	$(INSTALL) -e '.[cross-encoder,dev]'
+	@touch $@

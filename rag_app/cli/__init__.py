@@ -1,0 +1,18 @@
+"""The command line: `rag-app`."""
+
+from __future__ import annotations
+
+import sys
+
+from rag_app.errors import RagAppError
+
+
+def main() -> None:
+    """Run the command line; an error raised on purpose is printed in one line, with exit status 1."""
+    from rag_app.cli.commands import app
+
+    try:
+        app()
+    except RagAppError as error:
+        sys.stderr.write(f"rag-app: {error}\n")
+        sys.exit(1)

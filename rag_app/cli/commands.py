@@ -1,0 +1,141 @@
+"""The commands of `rag-app`; whatever is heavy loads inside them, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rag_app.app import RagApp
+    from rag_app.ingestion import Progress
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+db = typer.Typer(no_args_is_help=True, help="The database schema.")
+app.add_typer(db, name="db")
+
+Profile = Annotated[str | None, typer.Option(help="embedded (default) or production.")]
+Config = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database lives; .rag_app by default.")]
+Tenant = Annotated[str, typer.Option(help="Whose documents.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+
+
+@app.callback()
+def rag_app() -> None:
+    """Production retrieval for Persian-first chat backends."""
+
+
+@db.command()
+def upgrade(profile: Profile = None, config: Config = None, data_dir: DataDir = None) -> None:
+    """Bring the schema to the latest version; safe to run again and beside other processes."""
+    typer.echo(_schema("upgrade", profile, config, data_dir))
+
+
+@db.command()
+def current(profile: Profile = None, config: Config = None, data_dir: DataDir = None) -> None:
+    """Show the version of the schema."""
+    typer.echo(_schema("current", profile, config, data_dir) or "none: run rag-app db upgrade")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders: .txt, .md, .jsonl, .csv (question,answer).")],
+    tenant: Tenant,
+    source: Annotated[str | None, typer.Option(help="The source of all documents; else each file's folder.")] = None,
+    as_json: AsJson = False,
+    profile: Profile = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Store documents; the same documents again change nothing."""
+    from dataclasses import asdict
+
+    with _opened(profile, config, data_dir) as application, _progress_bar() as progress:
+        report = application.ingest(paths, tenant=tenant, source=source, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
+    else:
+        typer.echo(
+            f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.chunks} chunks "
+            f"written, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
+        )
+        for entry in report.skipped:
+            typer.echo(f"  skipped {entry.origin}: {entry.reason}")
+    if report.skipped and not report.added + report.updated + report.unchanged:
+        raise typer.Exit(1)
+
+
+@app.command()
+def retrieve(
+    query: Annotated[str, typer.Argument(help="The question, as a customer types it.")],
+    tenant: Tenant,
+    primary_source: Annotated[str | None, typer.Option(help="The source with the primary budget.")] = None,
+    secondary_source: Annotated[list[str] | None, typer.Option(help="A further source; may be given again.")] = None,
+    primary_budget: Annotated[int | None, typer.Option(help="Tokens for the primary source.")] = None,
+    secondary_budget: Annotated[int | None, typer.Option(help="Tokens for the further sources.")] = None,
+    explain: Annotated[bool, typer.Option(help="Show each chunk's way through the stages.")] = False,
+    as_json: AsJson = False,
+    profile: Profile = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Find the context for a question."""
+    with _opened(profile, config, data_dir) as application:
+        result = application.retrieve(
+            query,
+            tenant=tenant,
+            primary_source=primary_source,
+            secondary_sources=secondary_source or (),
+            primary_budget=primary_budget,
+            secondary_budget=secondary_budget,
+        )
+    if as_json:
+        typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
+        return
+    from rag_app.cli.render import render_explanation, render_result
+
+    typer.echo(render_result(result))
+    if explain:
+        typer.echo(render_explanation(result))
+
+
+def _schema(action: str, profile: str | None, config: Path | None, data_dir: Path | None) -> str | None:
+    from rag_app.config import load_settings
+    from rag_app.factory import open_database
+    from rag_app.storage import schema_version
+
+    database = open_database(load_settings(config, profile=profile, data_dir=data_dir))
+    try:
+        return schema_version.upgrade(database) if action == "upgrade" else schema_version.current(database)
+    finally:
+        database.engine.dispose()
+
+
+@contextmanager
+def _opened(profile: str | None, config: Path | None, data_dir: Path | None) -> Iterator[RagApp]:
+    from rag_app.app import RagApp
+
+    with RagApp.from_config(config, profile=profile, data_dir=data_dir) as application:
+        yield application
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress | None]:
+    """Show a bar on a terminal; nothing where the output goes to a file."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns: tuple[Any, ...] = (TextColumn("{task.completed} documents"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, doc_id: bar.update(task, completed=done, description=doc_id)

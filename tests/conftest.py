@@ -1,0 +1,69 @@
+"""One real PostgreSQL server for the whole run, one application on it, and a tenant of its own for every test."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from rag_app import RagApp
+from rag_app.storage import start_embedded
+
+INSTITUTE = Path(__file__).parent.parent / "examples" / "institute"
+SAMPLE_TENANT = "avanema"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("RAG_APP_") or name == "DATABASE_URL":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of an embedded server that runs until the tests end."""
+    return start_embedded(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str) -> Callable[[], str]:
+    """Makes an empty database on the server and returns its URL."""
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"test_{os.getpid()}_{next(numbers)}"
+        engine = create_engine(make_url(server_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def app(new_database: Callable[[], str]) -> Iterator[RagApp]:
+    """An application that holds the sample knowledge base as tenant `avanema`; tests write as tenants of their own."""
+    with RagApp.from_config(database={"url": new_database()}, deadline_s=30, retrieval={"leg_timeout_s": 20}) as opened:
+        report = opened.ingest(INSTITUTE / "documents", tenant=SAMPLE_TENANT)
+        assert not report.skipped
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def questions() -> list[dict[str, object]]:
+    """The sample's questions with the documents that answer them."""
+    lines = (INSTITUTE / "questions.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def tenant(request: pytest.FixtureRequest) -> str:
+    """A tenant that no other test uses."""
+    return request.node.nodeid[-190:]
