@@ -26,9 +26,8 @@ What to do next
 def main(data_dir: Path) -> None:
     """Ingest the sample, ask ten questions, and show one of them in full."""
     logging.basicConfig(level=logging.WARNING)
-    questions = {
-        entry["id"]: entry for entry in map(json.loads, (INSTITUTE / "questions.jsonl").open(encoding="utf-8"))
-    }
+    lines = (INSTITUTE / "questions.jsonl").read_text("utf-8").splitlines()
+    questions = {entry["id"]: entry for entry in map(json.loads, lines)}
     with RagApp.from_config(data_dir=data_dir) as app:
         report = app.ingest(INSTITUTE / "documents", tenant=TENANT)
         print(

@@ -27,6 +27,12 @@ from rag_app.schema import (
 class RagApp:
     """Persian-first retrieval over one database. Open one per process and share it between threads and requests.
 
+    Attributes:
+        settings: what it was opened with.
+        pipeline: the four stages; its parts are LlamaIndex retrievers and postprocessors that also work alone.
+        database: where everything is stored.
+        loop: the event loop that everything asynchronous runs on.
+
     >>> with RagApp.from_config(profile="embedded", data_dir="...") as app:  # doctest: +SKIP
     ...     app.ingest([{"id": "m01", "title": "ارسال", "text": "ارسال رایگان است.", "source": "manual"}], tenant="t1")
     ...     app.retrieve("هزینه ارسال چقدره؟", tenant="t1").context
@@ -34,12 +40,14 @@ class RagApp:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._loop = BackgroundLoop()
+        self.loop = BackgroundLoop()
         try:
-            self._components = build(settings, self._loop)
+            self._components = build(settings, self.loop)
         except BaseException:
-            self._loop.close()
+            self.loop.close()
             raise
+        self.pipeline = self._components.retrieval
+        self.database = self._components.database
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **settings: Any) -> RagApp:
@@ -111,7 +119,7 @@ class RagApp:
             InvalidInputError: an argument is of a wrong type, names no tenant or source, or is a budget below 0.
         """
         request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
-        return self._loop.call(self._components.retrieval.arun, request)
+        return self.loop.call(self.pipeline.arun, request)
 
     async def aretrieve(
         self,
@@ -125,7 +133,7 @@ class RagApp:
     ) -> RetrievalResult:
         """Do what `retrieve` does, without blocking the loop."""
         request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
-        return await self._loop.acall(self._components.retrieval.arun, request)
+        return await self.loop.acall(self.pipeline.arun, request)
 
     def delete(self, doc_id: str, *, tenant: str) -> bool:
         """Delete a document with all its chunks; False if the tenant has none of this id."""
@@ -137,8 +145,8 @@ class RagApp:
 
     def close(self) -> None:
         """Close the connections; the embedded server stops with the last process that uses it."""
-        self._loop.call(self._components.database.aclose)
-        self._loop.close()
+        self.loop.call(self.database.aclose)
+        self.loop.close()
 
     def __enter__(self) -> RagApp:
         return self

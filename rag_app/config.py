@@ -14,7 +14,7 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
+    SettingsError,
 )
 
 from rag_app.errors import ConfigurationError, unknown_name
@@ -76,7 +76,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "embedded": {},
     "production": {"database": {"auto_upgrade": False}, "rerank": {"kind": "cross_encoder"}},
 }
-_file: ContextVar[Path | None] = ContextVar("file", default=None)
+_from_file: ContextVar[dict[str, Any] | None] = ContextVar("from_file", default=None)
 
 
 class Settings(BaseSettings):
@@ -109,10 +109,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the sources in order, the strongest first."""
-        sources = [init_settings, env_settings]
-        if (file := _file.get()) is not None:
-            sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=file))
-        profile = next((name for source in sources if (name := source().get("profile"))), "embedded")
+        sources = [init_settings, env_settings, InitSettingsSource(settings_cls, _from_file.get() or {})]
+        profile = str(next((name for source in sources if (name := source().get("profile"))), "embedded"))
         if profile not in PROFILES:
             raise ConfigurationError(unknown_name("profile", profile, PROFILES))
         return (*sources, InitSettingsSource(settings_cls, PROFILES[profile]))
@@ -128,21 +126,17 @@ def load_settings(config: str | Path | None = None, **overrides: Any) -> Setting
     Raises:
         ConfigurationError: the file is missing or no YAML, or a setting is unknown or has no valid value.
     """
-    import yaml
-
     file = Path(path) if (path := config or os.environ.get("RAG_APP_CONFIG")) else None
-    if file is not None and not file.is_file():
-        raise ConfigurationError(f"the configuration file {file} does not exist")
     given = {name: value for name, value in overrides.items() if value is not None}
-    token = _file.set(file)
+    token = _from_file.set(_read_yaml(file) if file else None)
     try:
         settings = Settings(**given)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(entry) for entry in error.errors())) from None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"the configuration file {file} is not YAML: {error}") from error
+    except SettingsError as error:  # a whole section in one variable that is not JSON; its value may hold a secret
+        raise ConfigurationError(f"{error}: name single settings, as in RAG_APP_RERANK__TOP_K=8") from None
     finally:
-        _file.reset(token)
+        _from_file.reset(token)
     url = os.environ.get("DATABASE_URL")
     if url and settings.database.url is None:
         database = settings.database.model_copy(update={"url": SecretStr(url)})
@@ -150,11 +144,32 @@ def load_settings(config: str | Path | None = None, **overrides: Any) -> Setting
     return settings
 
 
+def _read_yaml(file: Path) -> dict[str, Any]:
+    import yaml
+
+    if not file.is_file():
+        raise ConfigurationError(f"the configuration file {file} does not exist")
+    try:
+        with file.open(encoding="utf-8") as stream:  # of a stream, errors quote no line, which may hold a password
+            content = yaml.safe_load(stream)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the configuration file {file} is not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"the configuration file {file} must map names to values; it is a {type(content).__name__}"
+        )
+    return {str(name): value for name, value in content.items()}
+
+
 def _explain(entry: Mapping[str, Any]) -> str:
     """Say what is wrong with one setting, and the nearest valid name of an unknown one."""
     *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
     if entry["type"] != "extra_forbidden":
-        return f"{'.'.join((*sections, name))}: {entry['msg']}, not {entry['input']!r}"
+        where = ".".join((*sections, name))
+        given = "" if where.startswith("database") else f", not {entry['input']!r}"  # a URL holds a password
+        return f"{where}: {entry['msg']}{given}"
     model: Any = Settings
     for section in sections:
         model = model.model_fields[section].annotation

@@ -75,6 +75,7 @@ def build(settings: Settings, loop: BackgroundLoop) -> Components:
         schema_version.require_latest(database)
     analyzer = PersianAnalyzer()
     embed_model = HashingEmbedding(embed_dim=settings.ingestion.embed_dim)
+    embed_model.get_query_embedding("سلام")  # imports and word tables load now, not within the first request's deadline
     index_settings = {"analyzer": analyzer.fingerprint, "embedding": embed_model.fingerprint}
     catalog = TenantCatalog(database)
     catalog.verify_index(index_settings)

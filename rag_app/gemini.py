@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from llama_index.core.schema import BaseNode, NodeWithScore
 
-_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:chunk|context)\b)", re.IGNORECASE)
+# White space, a slash and invisible characters may stand between the bracket and the name.
+_DELIMITER = re.compile(r"<(?=[^\w<>]*(?:chunk|context)\b)", re.IGNORECASE)
 
 
 def render_chunk(number: int, node: BaseNode) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
@@ -72,6 +73,8 @@ class IngestionPipeline:
     ) -> IngestReport:
         """Ingest `items` and report; what can not be read is skipped and reported, and the rest goes on.
 
+        Of several documents with one id, the last stays; the others are reported as skipped.
+
         Raises:
             InvalidInputError: `tenant` or `source` can not be used.
             IndexMismatchError: the stored index was built with another analyser or embedding.
@@ -82,19 +85,31 @@ class IngestionPipeline:
             checked_name("source", source)
         started = time.perf_counter()
         self._catalog.verify_index(self._index_settings, claim=True)
-        counts = {"added": 0, "updated": 0, "unchanged": 0, "chunks": 0}
+        outcomes: dict[str, tuple[str, int]] = {}
         skipped: list[Skipped] = []
-        done = 0
         for batch in _batches(read(items, source=source, max_file_mb=self._max_file_mb), self._batch_size):
-            documents = {document.node_id: document for document in batch if isinstance(document, Document)}
-            skipped += [entry for entry in batch if isinstance(entry, Skipped)]
+            documents: dict[str, Document] = {}
+            for entry in batch:
+                if isinstance(entry, Skipped):
+                    skipped.append(entry)
+                    continue
+                if entry.node_id in documents or entry.node_id in outcomes:
+                    skipped.append(Skipped(entry.node_id, "another document of this id came later and was stored"))
+                documents[entry.node_id] = entry
             for outcome, doc_id, chunks in self._store(tenant, documents):
-                counts[outcome] += 1
-                counts["chunks"] += chunks
-                done += 1
+                earlier, _ = outcomes.get(doc_id, (outcome, 0))
+                outcomes[doc_id] = (outcome if earlier == "unchanged" else earlier, chunks)
                 if progress is not None:
-                    progress(done, doc_id)
-        return IngestReport(**counts, skipped=tuple(skipped), seconds=time.perf_counter() - started)
+                    progress(len(outcomes), doc_id)
+        counts = Counter(outcome for outcome, _ in outcomes.values())
+        return IngestReport(
+            added=counts["added"],
+            updated=counts["updated"],
+            unchanged=counts["unchanged"],
+            chunks=sum(chunks for _, chunks in outcomes.values()),
+            skipped=tuple(skipped),
+            seconds=time.perf_counter() - started,
+        )
 
     def _store(self, tenant: str, documents: Mapping[str, Document]) -> Iterator[tuple[str, str, int]]:
         """Write what changed; yield for each document the outcome, its id and how many chunks were written."""

@@ -29,6 +29,7 @@ from rag_app.trace import Ranked
 logger = logging.getLogger(__name__)
 
 METHOD = "production_rag"
+RESERVE_S = 0.15  # what each step that is still to come needs at worst when the time is short
 RenderContext = Callable[[Sequence[NodeWithScore]], str]
 
 
@@ -56,13 +57,13 @@ class RetrievalPipeline:
         render: RenderContext,
         counter: TokenCounter,
     ) -> None:
-        self._analyzer = analyzer
-        self._catalog = catalog
-        self._retriever = retriever
-        self._rerankers = rerankers
-        self._context = context
-        self._render = render
-        self._counter = counter
+        self.analyzer = analyzer
+        self.catalog = catalog
+        self.retriever = retriever
+        self.rerankers = rerankers
+        self.context = context
+        self.render = render
+        self.counter = counter
 
     async def arun(self, query: RetrievalQuery) -> RetrievalResult:
         """Run the stages within the query's deadline."""
@@ -83,22 +84,22 @@ class RetrievalPipeline:
                     nodes = await self._rerank(query, nodes)
                     leaving.append(len(nodes))
                 with trace.stage("context") as leaving:
-                    nodes = await self._fit(query, nodes)
+                    nodes = self._held_to_budget(query, await self._fit(query, nodes))
                     leaving.append(len(nodes))
                 if not nodes:
                     reason = f"no chunk fits the budget of {query.budget.total if query.budget else 0} tokens"
         for place, node in enumerate(nodes, start=1):
             if (chunk := trace.chunks.get(node.node.node_id)) is not None:
                 chunk.context = place
-        text = self._render(nodes)
+        text = self.render(nodes)
         trace.total_ms = (time.perf_counter() - started) * 1000
         return RetrievalResult(
             query=query.query_str,
             tenant=query.tenant,
             nodes=tuple(nodes),
             context=text,
-            tokens=self._counter.count(text),
-            token_counter=self._counter.name,
+            tokens=self.counter.count(text),
+            token_counter=self.counter.name,
             method=METHOD,
             analysis=analysis,
             trace=trace,
@@ -115,7 +116,7 @@ class RetrievalPipeline:
 
     def _analyze(self, query: RetrievalQuery) -> QueryAnalysis | None:
         try:
-            return self._analyzer.analyze(query.query_str)
+            return self.analyzer.analyze(query.query_str)
         except Exception as error:  # noqa: BLE001 - the analysis informs; a request never fails for it
             self._degraded(query, "query_analysis", "analyzer", error, "none")
             return None
@@ -123,13 +124,13 @@ class RetrievalPipeline:
     async def _retrieve(self, query: RetrievalQuery) -> tuple[list[NodeWithScore], str | None]:
         """Return the fused candidates, and why there are none."""
         try:
-            async with asyncio.timeout(query.deadline.remaining()):
-                snapshot = await self._catalog.asnapshot(query.tenant)
+            async with asyncio.timeout(_time_left(query, len(self.rerankers) + 1)):
+                snapshot = await self.catalog.asnapshot(query.tenant)
                 reason = _nothing_to_search(query, snapshot)
                 if reason is not None:
                     return [], reason
                 query.generation = snapshot.generation
-                nodes = await self._retriever.aretrieve(query)
+                nodes = await self.retriever.aretrieve(query)
         except Exception as error:  # noqa: BLE001 - any failure of a component ends in an empty result that says why
             self._degraded(query, "retrieval", "retriever", error, "empty result")
             return [], f"retrieval failed: {_kind(error)}"
@@ -140,11 +141,11 @@ class RetrievalPipeline:
         return own, None if own else "no chunk matches the query"
 
     async def _rerank(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        names = [*self._rerankers, "fused order"]
-        for name, following in pairwise(names):
+        names = [*self.rerankers, "fused order"]
+        for steps_to_come, (name, following) in zip(range(len(self.rerankers), 0, -1), pairwise(names), strict=True):
             try:
-                async with asyncio.timeout(query.deadline.remaining()):
-                    reranked = await self._rerankers[name].apostprocess_nodes(nodes, query)
+                async with asyncio.timeout(_time_left(query, steps_to_come)):
+                    reranked = await self.rerankers[name].apostprocess_nodes(nodes, query)
             except Exception as error:  # noqa: BLE001 - the next reranker, and at last the fused order, serves instead
                 self._degraded(query, "rerank", name, error, following)
                 continue
@@ -157,12 +158,20 @@ class RetrievalPipeline:
         return nodes
 
     async def _fit(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        for postprocessor in self._context:
+        for postprocessor in self.context:
             try:
-                async with asyncio.timeout(query.deadline.remaining()):
+                async with asyncio.timeout(_time_left(query, 0)):
                     nodes = await postprocessor.apostprocess_nodes(nodes, query)
             except Exception as error:  # noqa: BLE001 - the chunks go on as they are
                 self._degraded(query, "context", postprocessor.class_name(), error, "left out")
+        return nodes
+
+    def _held_to_budget(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
+        """Drop the last chunks while the context is over the budget, whatever the postprocessors did."""
+        budget = query.budget
+        while budget is not None and nodes and self.counter.count(self.render(nodes)) > budget.total:
+            query.trace.drop(nodes[-1].node.node_id, "context", f"does not fit the budget of {budget.total} tokens")
+            nodes = nodes[:-1]
         return nodes
 
     @staticmethod
@@ -172,6 +181,11 @@ class RetrievalPipeline:
         logger.warning(
             "ProductionRAG %s: %s failed, %s serves: %s %s", stage, component, fallback, _kind(error), detail
         )
+
+
+def _time_left(query: RetrievalQuery, steps_to_come: int) -> float:
+    """Return the seconds that a step may take so that those after it still have theirs."""
+    return max(0.0, query.deadline.remaining() - RESERVE_S * steps_to_come)
 
 
 def _kind(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
@@ -12,6 +13,8 @@ import yaml
 from rag_app.persian import PersianAnalyzer
 from rag_app.persian.language import CONNECTIVES, QUESTION_WORDS, detect_language
 from rag_app.schema import QueryAnalysis
+
+_QUESTION_MARKS = re.compile(r"[؟?][؟?!\s]*")  # «؟؟؟» asks once
 
 
 class QueryRouter:
@@ -64,7 +67,7 @@ class QueryAnalyzer:
 
     @staticmethod
     def _complexity(query: str, words: list[str]) -> tuple[str, str]:
-        questions = max(query.count("؟") + query.count("?"), sum(word in QUESTION_WORDS for word in words))
+        questions = max(len(_QUESTION_MARKS.findall(query)), sum(word in QUESTION_WORDS for word in words))
         connectives = sum(word in CONNECTIVES for word in words)
         if questions > 1:
             return "complex", f"{questions} questions"

@@ -10,7 +10,12 @@ from rag_app.schema import TokenCounter
 
 _HEADING = re.compile(r"[ \t]*#{1,6}\s")
 # Where a sentence that is too long by itself is cut, the best place first.
-_CUTS = (re.compile(r"(?<=[؛;:])\s+"), re.compile(r"(?<=[،,|])\s+"), re.compile(r"\s+"))
+_CUTS = (
+    re.compile(r"(?:(?<=[!?؟…])|(?<=[\w\u200c]{3}\.))\s+"),
+    re.compile(r"(?<=[؛;:])\s+"),
+    re.compile(r"(?<=[،,|])\s+"),
+    re.compile(r"\s+"),
+)
 _MOST_TOKENS_OF_A_CHARACTER = 4
 
 
@@ -18,13 +23,13 @@ def pack(text: str, spans: Iterable[Span], max_tokens: int, counter: TokenCounte
     """Join neighbouring spans into longer ones of at most `max_tokens` tokens that cover the same text.
 
     A heading stays with what follows it and begins a new piece once the current one is half full. A span that is too
-    long by itself is cut between clauses, else between words, else anywhere.
+    long by itself is cut between sentences (a list item may hold some), else clauses, else words, else anywhere.
     """
     pieces: list[Span] = []
     filled = max_tokens + 1
     for start, end in _with_headings(text, spans):
         for left, right in _cut(text, start, end, max_tokens, counter):
-            tokens = counter.count(text[left:right])
+            tokens = counter.count(text[left:right]) + text[left].isspace()  # white space counts more when joined
             new_section = bool(_HEADING.match(text, left)) and filled > max_tokens / 2
             if pieces and filled + tokens <= max_tokens and not new_section:
                 pieces[-1] = (pieces[-1][0], right)

@@ -27,7 +27,8 @@ class _FoldingTable(dict[int, str | None]):
         char = chr(code)
         if char in _REPLACED:
             folded = _REPLACED[char]
-        elif unicodedata.category(char) in ("Mn", "Me", "Cf"):  # diacritics and invisible format characters
+        elif unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
+            # Diacritics and invisible format characters. Marks that NFKD sorts must all go: the rest would sort anew.
             folded = None
         else:
             digit = unicodedata.decimal(char, None)

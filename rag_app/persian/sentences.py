@@ -16,19 +16,26 @@ _TERMINAL = ".!?؟…:؛»"
 def sentence_spans(text: str) -> list[Span]:
     """Return the spans of the sentences of `text`, in order, together covering every character.
 
-    A list item, a heading and a table row is a sentence of its own; a line that was only wrapped is not.
+    A list item, a heading and a table row is a sentence of its own, whatever it holds; a line that was only wrapped is
+    not.
     """
     spans: list[Span] = []
     start = 0
+    structured = bool(_STRUCTURED_LINE.match(text))
     for match in _SENTENCE_END.finditer(text):
         if match.start() < start:
             continue
-        if not (_line_ends(text, match.start()) if match.group() == "\n" else _sentence_ends(text, start, match.end())):
+        if match.group() == "\n":
+            ends = _line_ends(text, match.start())
+        else:
+            ends = not structured and _sentence_ends(text, start, match.end())
+        if not ends:
             continue
         end = match.end()
         while end < len(text) and text[end].isspace():
             end += 1
         spans.append((start, end))
+        structured = "\n" in text[match.start() : end] and bool(_STRUCTURED_LINE.match(text, end))
         start = end
     if start < len(text):
         spans.append((start, len(text)))

@@ -54,7 +54,7 @@ class HybridRetriever(QueryFusionRetriever):
             similarity_top_k=similarity_top_k,
             retriever_weights=list(self._leg_weights.values()),
         )
-        self._legs = dict(legs)
+        self.legs = dict(legs)
         self._loop = loop
         self._rrf_k = rrf_k
         self._leg_timeout_s = leg_timeout_s
@@ -64,10 +64,10 @@ class HybridRetriever(QueryFusionRetriever):
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
-        answers = await asyncio.gather(*(self._ask(leg, query) for leg in self._legs.values()), return_exceptions=True)
+        answers = await asyncio.gather(*(self._ask(leg, query) for leg in self.legs.values()), return_exceptions=True)
         found: dict[str, list[NodeWithScore]] = {}
         errors: dict[str, BaseException] = {}
-        for name, answer in zip(self._legs, answers, strict=True):
+        for name, answer in zip(self.legs, answers, strict=True):
             if isinstance(answer, BaseException):
                 errors[name] = answer
             else:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -29,16 +31,20 @@ class Database:
         connect_timeout_s: how long a connection may take, in whole seconds.
 
     Raises:
-        ConfigurationError: the URL is no PostgreSQL URL.
+        ConfigurationError: the URL is no PostgreSQL URL, or has an option that PostgreSQL does not know.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5, connect_timeout_s: int = 5) -> None:
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
             raise ConfigurationError("the database URL can not be read; write postgresql://user@host/name") from error
         if parsed.drivername.partition("+")[0] not in ("postgresql", "postgres"):
             raise ConfigurationError(f"the database must be PostgreSQL, not {parsed.drivername!r}")
+        try:
+            make_conninfo(**dict.fromkeys(parsed.query, ""))
+        except ProgrammingError as error:
+            raise ConfigurationError(f"the database URL can not be used: {str(error).strip()}") from error
         self.url: URL = parsed.set(drivername="postgresql+psycopg")
         self._options = {
             "pool_size": pool_size,
@@ -99,6 +105,6 @@ def _translated(url: URL) -> Iterator[None]:
 
 
 def _unavailable(url: URL, error: Exception) -> DatabaseUnavailableError:
-    place = url.render_as_string(hide_password=True)
+    place = url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
     cause = str(error.__cause__ or error).strip().splitlines()[0]
     return DatabaseUnavailableError(f"PostgreSQL at {place} does not answer: {cause}")

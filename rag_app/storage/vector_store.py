@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.postgres import PGVectorStore
@@ -12,6 +12,7 @@ from pydantic import PrivateAttr
 from sqlalchemy import Select, column
 
 from rag_app.errors import InvalidInputError
+from rag_app.schema import checked_name
 from rag_app.storage.database import SCHEMA, Database
 
 
@@ -26,7 +27,8 @@ class TenantPGVectorStore(PGVectorStore):
     """The child chunks as a LlamaIndex vector store; `aquery(query, tenant=..., sources=...)`.
 
     Every query runs under row-level security as its tenant, with the tenant and sources as bound parameters.
-    LlamaIndex's own metadata filters are refused: PGVectorStore writes their keys and values into the SQL text.
+    LlamaIndex's own metadata filters are refused: PGVectorStore writes their keys and values into the SQL text. So is
+    all else that PGVectorStore can do, for it would do so to every tenant; `DocumentWriter` writes.
     """
 
     _database: Database = PrivateAttr()
@@ -51,6 +53,10 @@ class TenantPGVectorStore(PGVectorStore):
         """Return the name that LlamaIndex stores."""
         return "TenantPGVectorStore"
 
+    def _connect(self) -> None:
+        refused: Any = _refused
+        self._session = self._async_session = refused  # whatever opens one knows nothing of tenants
+
     def _build_query(
         self,
         embedding: list[float] | None,
@@ -70,7 +76,7 @@ class TenantPGVectorStore(PGVectorStore):
         **kwargs: Any,
     ) -> list[DBEmbeddingRow]:
         statement = self._build_query(embedding, limit, metadata_filters, **kwargs)
-        with self._database.transaction(kwargs["tenant"]) as connection:
+        with self._database.transaction(_tenant(kwargs)) as connection:
             return [_row(item) for item in connection.execute(statement)]
 
     async def _aquery_with_score(
@@ -81,8 +87,16 @@ class TenantPGVectorStore(PGVectorStore):
         **kwargs: Any,
     ) -> list[DBEmbeddingRow]:
         statement = self._build_query(embedding, limit, metadata_filters, **kwargs)
-        async with self._database.atransaction(kwargs["tenant"]) as connection:
+        async with self._database.atransaction(_tenant(kwargs)) as connection:
             return [_row(item) for item in await connection.execute(statement)]
+
+
+def _tenant(arguments: dict[str, Any]) -> str:
+    return checked_name("tenant", arguments.get("tenant"))
+
+
+def _refused() -> NoReturn:
+    raise InvalidInputError("TenantPGVectorStore answers query and aquery in the default mode alone")
 
 
 def _row(item: Any) -> DBEmbeddingRow:

@@ -57,12 +57,21 @@ CREATE TABLE rag_app.data_chunks (
 CREATE INDEX data_chunks_document ON rag_app.data_chunks (tenant, doc_id);
 """
 
+# The role belongs to the server: another database may have made it, or be making it now, and a user who may use it may
+# not be allowed to make or grant it.
 _ROLE = """
 DO $$ BEGIN
-    CREATE ROLE rag_app_tenant NOLOGIN;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rag_app_tenant') THEN
+        CREATE ROLE rag_app_tenant NOLOGIN;
+    END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-GRANT rag_app_tenant TO CURRENT_USER;
+DO $$ BEGIN
+    IF NOT pg_has_role('rag_app_tenant', CASE WHEN current_setting('server_version_num')::int >= 160000
+                       THEN 'SET' ELSE 'MEMBER' END) THEN
+        GRANT rag_app_tenant TO CURRENT_USER;
+    END IF;
+END $$;
 GRANT USAGE ON SCHEMA rag_app TO rag_app_tenant;
 """
 

@@ -1,0 +1,51 @@
+from llama_index.core.schema import NodeWithScore, TextNode
+
+from rag_app import RagApp
+from rag_app.postprocessors import ParentExpansion
+from rag_app.schema import RetrievalQuery
+from rag_app.storage import ChunkReader
+
+SENTENCE = "جملهٔ شمارهٔ {} دربارهٔ شرایط ثبت‌نام و پرداخت شهریه در این آموزشگاه است. "
+LONG = "".join(SENTENCE.format(number) for number in range(40))
+
+
+def children(app: RagApp, tenant: str) -> list[NodeWithScore]:
+    app.ingest([{"id": "long", "text": LONG}], tenant=tenant)
+    found = app.pipeline.retriever.retrieve(RetrievalQuery("شرایط ثبت‌نام", tenant=tenant, generation=1))
+    assert len(found) > 4
+    return found
+
+
+def test_a_child_becomes_its_parent_and_knows_its_place(app: RagApp, tenant: str) -> None:
+    found = children(app, tenant)
+    query = RetrievalQuery("شرایط ثبت‌نام", tenant=tenant)
+    expanded = ParentExpansion(ChunkReader(app.database), app.loop).postprocess_nodes(found, query)
+    assert 1 < len(expanded) < len(found)
+    by_id = {node.node.node_id: node.node for node in found}
+    for node in expanded:
+        child, parent = by_id[node.node.node_id], node.node
+        assert isinstance(parent, TextNode)
+        assert len(parent.text) > len(child.get_content())
+        assert parent.text in LONG
+        assert parent.text[parent.start_char_idx : parent.end_char_idx] == child.get_content()
+
+
+def test_the_best_child_stands_for_its_parent(app: RagApp, tenant: str) -> None:
+    found = children(app, tenant)
+    query = RetrievalQuery("شرایط ثبت‌نام", tenant=tenant)
+    app.pipeline.retriever.retrieve(query)  # fills the trace
+    expanded = ParentExpansion(ChunkReader(app.database), app.loop).postprocess_nodes(found, query)
+    assert expanded[0].node.node_id == found[0].node.node_id
+    assert expanded[0].score == found[0].score
+    dropped = {chunk.node_id: chunk.dropped or "" for chunk in query.trace.chunks.values() if chunk.dropped}
+    assert set(dropped) == {n.node.node_id for n in found} - {n.node.node_id for n in expanded}
+    assert all("in the same parent as" in reason for reason in dropped.values())
+
+
+def test_a_child_whose_parent_is_gone_stays_as_it_is(app: RagApp, tenant: str) -> None:
+    found = children(app, tenant)
+    app.delete("long", tenant=tenant)
+    expanded = ParentExpansion(ChunkReader(app.database), app.loop).postprocess_nodes(
+        found[:1], RetrievalQuery("q", tenant=tenant)
+    )
+    assert [node.node.get_content() for node in expanded] == [found[0].node.get_content()]

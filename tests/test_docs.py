@@ -1,0 +1,47 @@
+"""What the documents say is run."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rag_app.config import Settings, load_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {"data_dir": tmp_path})
+    printed = capsys.readouterr().out
+    assert printed.startswith('<chunk id="1" source="faq" title="هزینهٔ ارسال">\nارسال بالای ۵۰۰٬۰۰۰ تومان رایگان است.')
+    assert '<chunk id="2" source="manual"' in printed
+
+
+def test_the_yaml_of_the_readme_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
+    (text,) = blocks("yaml")
+    (tmp_path / "settings.yaml").write_text(text, "utf-8")
+    settings = load_settings(tmp_path / "settings.yaml")
+    assert settings.rerank.kind == "cross_encoder"
+    given = yaml.safe_load(text)
+    assert given["deadline_s"] == Settings().deadline_s
+    assert given["context"].items() <= Settings().context.model_dump().items()
+
+
+def test_every_place_the_readme_names_exists() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    places = set(re.findall(r"`([\w/]+(?:\.py|\.yaml|/))`", readme))
+    assert {"pipeline.py", "retrievers/", "postprocessors/", "persian/"} <= places
+    assert [place for place in places if not (ROOT / "rag_app" / place).exists()] == []
+
+
+def test_every_make_target_the_documents_name_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for document in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"^make (\w+)", (ROOT / document).read_text("utf-8"), re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

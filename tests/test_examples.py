@@ -1,0 +1,38 @@
+"""The sample knowledge base and the demo on it."""
+
+import runpy
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.schema import Document
+
+from rag_app.readers import read
+from tests.conftest import INSTITUTE
+
+
+def test_the_sample_has_what_it_promises(questions: list[dict[str, Any]]) -> None:
+    documents = list(read([INSTITUTE / "documents"]))
+    assert all(isinstance(document, Document) for document in documents)
+    sources = Counter(document.metadata["source"] for document in documents if isinstance(document, Document))
+    assert sources == {"manual": 22, "faq": 66, "products": 32, "website": 18}
+    assert sum(len(document.text.split()) > 900 for document in documents if isinstance(document, Document)) >= 4
+    ids = {document.node_id for document in documents if isinstance(document, Document)}
+    assert {doc_id for question in questions for doc_id in question["relevant"]} <= ids
+
+
+def test_the_demo_shows_ten_questions_the_stages_and_the_context(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = runpy.run_path(str(INSTITUTE.parent / "demo.py"))["main"]
+    main(tmp_path)
+    first = capsys.readouterr().out
+    assert "138 documents added, 0 unchanged" in first
+    assert first.count("\n── ") == 10
+    assert first.count("query_analysis ") >= 10
+    assert first.count("✓") >= 20
+    assert '<chunk id="1"' in first
+    assert first.rstrip().endswith("or DATABASE_URL.)")
+    main(tmp_path)
+    assert "0 documents added, 138 unchanged" in capsys.readouterr().out

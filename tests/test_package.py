@@ -1,0 +1,30 @@
+"""The package as a whole: its public names, the direction of its imports, and what importing it costs."""
+
+import subprocess
+import sys
+
+import pytest
+from importlinter.cli import lint_imports
+
+import rag_app
+
+HEAVY = ("llama_index", "sqlalchemy", "numpy", "sklearn", "torch", "hazm", "pydantic")
+
+
+def test_the_public_names_are_these() -> None:
+    assert rag_app.__all__ == ["IngestReport", "RagApp", "RagAppError", "RetrievalResult", "__version__"]
+    assert all(getattr(rag_app, name) for name in rag_app.__all__)
+    assert dir(rag_app) == rag_app.__all__
+    with pytest.raises(AttributeError, match="no attribute 'RagAp'"):
+        _ = rag_app.RagAp
+
+
+def test_imports_point_one_way() -> None:
+    assert lint_imports(config_filename="pyproject.toml") == 0
+
+
+@pytest.mark.parametrize("statement", ["import rag_app", "import rag_app.cli.commands"])
+def test_importing_loads_nothing_heavy(statement: str) -> None:
+    code = f"import sys; {statement}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,239 @@
+"""The stages together: what each contributes, and what happens when a part fails."""
+
+import asyncio
+import dataclasses
+import json
+import logging
+import time
+from typing import Any
+
+import pytest
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from rag_app import RagApp
+from rag_app.pipeline import RetrievalPipeline
+from rag_app.retrievers import HybridRetriever
+from rag_app.schema import Deadline, RetrievalQuery, RetrievalResult, TokenBudget
+from rag_app.trace import STAGES
+from tests.conftest import SAMPLE_TENANT
+
+QUESTION = "استراداد شهریه بعد جلسه دوم چند درسده؟"
+
+
+class Failing(BaseNodePostprocessor):
+    """A postprocessor that raises, blocks its thread, or returns what it is told."""
+
+    error: Any = None
+    wait_s: float = 0.0
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        time.sleep(self.wait_s)
+        if self.error is not None:
+            raise self.error
+        return nodes
+
+
+class BrokenLeg(BaseRetriever):
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        raise RuntimeError("customer words that no log may hold")
+
+
+def run(app: RagApp, text: str = QUESTION, seconds: float = 30, **parts: Any) -> RetrievalResult:
+    """Run the application's pipeline with some parts replaced."""
+    whole = {
+        name: getattr(app.pipeline, name)
+        for name in ("analyzer", "catalog", "retriever", "rerankers", "context", "render", "counter")
+    }
+    query = RetrievalQuery(text, tenant=SAMPLE_TENANT, budget=TokenBudget(800, 600), deadline=Deadline.after(seconds))
+    return app.loop.call(RetrievalPipeline(**{**whole, **parts}).arun, query)
+
+
+def order(result: RetrievalResult, place: str) -> list[str]:
+    chunks = [chunk for chunk in result.trace.chunks.values() if getattr(chunk, place) is not None]
+    return [chunk.node_id for chunk in sorted(chunks, key=lambda chunk: getattr(chunk, place).rank)]
+
+
+def test_the_stages_run_in_order_and_each_is_timed(app: RagApp) -> None:
+    result = run(app)
+    assert [stage.name for stage in result.trace.stages] == list(STAGES)
+    assert [stage.candidates for stage in result.trace.stages] == [1, 20, 20, len(result.nodes)]
+    assert all(stage.ms > 0 for stage in result.trace.stages)
+    assert sum(stage.ms for stage in result.trace.stages) <= result.trace.total_ms
+    assert result.method == "production_rag"
+    assert not result.degraded
+
+
+def test_query_analysis_tells_language_complexity_and_intent(app: RagApp) -> None:
+    analysis = run(app, "هزینه ارسال کتاب چقدره و کی میرسه؟ شعبه کرج هم دارید؟").analysis
+    assert analysis is not None
+    assert (analysis.language, analysis.complexity) == ("fa", "complex")
+    assert analysis.intent in ("price", "shipping")
+
+
+def test_retrieval_fuses_twenty_dense_and_fifteen_sparse_into_twenty(app: RagApp) -> None:
+    chunks = run(app, "شهریه کلاس انگلیسی ترم پاییز چقدر است").trace.chunks.values()
+    assert sum("dense" in chunk.legs for chunk in chunks) == 20
+    assert sum("bm25" in chunk.legs for chunk in chunks) == 15
+    assert sum(chunk.dropped is None or not chunk.dropped.startswith("retrieval") for chunk in chunks) == 20
+    assert {len(chunk.legs) for chunk in chunks} == {1, 2}
+
+
+def test_rerank_brings_up_what_fusion_ranked_low(app: RagApp) -> None:
+    result = run(app)
+    assert result.trace.reranker == "lexical"
+    assert order(result, "rerank") != order(result, "fusion")[:20]
+    assert set(order(result, "rerank")) == set(order(result, "fusion")[:20])
+    scores = [node.score for node in result.nodes]
+    assert scores == sorted(scores, reverse=True)
+    assert result.nodes[0].node.node_id == order(result, "rerank")[0]
+
+
+def test_the_context_holds_parents_without_repeats_within_the_budget(app: RagApp) -> None:
+    result = run(app)
+    assert 5 <= len(result.nodes) <= 8
+    assert result.tokens == app.pipeline.counter.count(result.context) <= 1400
+    assert result.tokens > 1300
+    assert all(f'<chunk id="{n}"' in result.context for n in range(1, len(result.nodes) + 1))
+    children = app.loop.call(
+        app.pipeline.context[1]._reader.anodes, SAMPLE_TENANT, [node.node.node_id for node in result.nodes]
+    )
+    grown = [n for n in result.nodes if len(n.node.get_content()) > len(children[n.node.node_id].get_content())]
+    assert grown
+    assert [chunk.context for chunk in result.trace.chunks.values() if chunk.context] != []
+    parents = [children[node.node.node_id].parent_node.node_id for node in result.nodes]
+    assert len(set(parents)) == len(parents)
+
+
+def test_near_duplicates_take_one_place(app: RagApp, tenant: str) -> None:
+    text = "برای لغو سفارش تا پیش از ارسال، در پنل روی لغو بزنید تا مبلغ همان روز برگردد."
+    app.ingest([{"id": str(n), "text": text + "!" * n} for n in range(4)], tenant=tenant)
+    result = app.retrieve("لغو سفارش", tenant=tenant)
+    assert len(result.nodes) == 1
+    assert sum("says the same as" in (chunk.dropped or "") for chunk in result.trace.chunks.values()) == 3
+
+
+def test_every_candidate_is_in_the_context_or_says_why_not(app: RagApp) -> None:
+    chunks = run(app).trace.chunks.values()
+    assert all((chunk.context is None) == (chunk.dropped is not None) for chunk in chunks)
+
+
+def test_the_result_is_plain_json_with_the_whole_trace(app: RagApp) -> None:
+    result = run(app)
+    data = json.loads(json.dumps(result.as_dict(), ensure_ascii=False))
+    assert data["chunks"][0]["content"] == result.nodes[0].node.get_content()
+    assert data["chunks"][0]["doc_id"] == result.nodes[0].node.metadata["doc_id"]
+    first = next(chunk for chunk in data["trace"]["chunks"] if chunk["context"] == 1)
+    assert first["rerank"]["rank"] >= 1
+    assert set(first["legs"]) <= {"dense", "bm25"}
+    assert data["trace"]["stages"][1]["name"] == "retrieval"
+
+
+@pytest.mark.parametrize("broken", [Failing(error=RuntimeError("words")), Failing(wait_s=1.0)])
+def test_a_reranker_that_fails_or_hangs_gives_way_to_the_next(app: RagApp, broken: Failing) -> None:
+    result = run(app, seconds=0.8, rerankers={"cross_encoder": broken, **app.pipeline.rerankers})
+    assert result.trace.reranker == "lexical"
+    (noted,) = result.trace.degradations
+    assert (noted.stage, noted.component, noted.fallback) == ("rerank", "cross_encoder", "lexical")
+    assert noted.reason in ("RuntimeError", "TimeoutError")
+    assert [node.node.node_id for node in result.nodes] == [node.node.node_id for node in run(app).nodes]
+
+
+def test_without_any_reranker_the_fused_order_stays(app: RagApp) -> None:
+    result = run(app, rerankers={"lexical": Failing(error=MemoryError())})
+    assert result.trace.reranker == "fused order"
+    assert result.nodes[0].node.node_id == order(result, "fusion")[0]
+
+
+def test_both_legs_down_is_an_empty_result_that_says_why(app: RagApp) -> None:
+    broken = HybridRetriever({"dense": BrokenLeg(), "bm25": BrokenLeg()}, app.loop)
+    result = run(app, retriever=broken)
+    assert (result.nodes, result.context, result.tokens) == ((), "", 0)
+    assert result.reason == "retrieval failed: ComponentError"
+    assert result.degraded
+
+
+def test_one_leg_down_still_answers(app: RagApp) -> None:
+    legs = {**app.pipeline.retriever.legs, "dense": BrokenLeg()}
+    result = run(app, retriever=HybridRetriever(legs, app.loop, leg_timeout_s=20))
+    assert result.nodes
+    assert [(entry.component, entry.fallback) for entry in result.trace.degradations] == [("dense", "bm25")]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_context_step_that_fails_is_left_out_and_the_budget_still_holds(app: RagApp, place: int) -> None:
+    context = list(app.pipeline.context)
+    context[place] = Failing(error=RuntimeError())
+    result = run(app, context=context)
+    assert result.nodes
+    assert result.tokens <= 1400
+    assert [entry.stage for entry in result.trace.degradations] == ["context"]
+
+
+def test_an_analyzer_that_fails_does_not_cost_the_answer(app: RagApp) -> None:
+    class Broken:
+        def analyze(self, query: str) -> None:
+            raise RuntimeError
+
+    result = run(app, analyzer=Broken())
+    assert result.analysis is None
+    assert result.nodes
+    assert result.degraded
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_out_of_time_is_a_smaller_answer_and_never_an_error(app: RagApp, seconds: float) -> None:
+    result = run(app, seconds=seconds)
+    assert result.degraded
+    assert result.tokens <= 1400
+    assert result.nodes or result.reason == "retrieval failed: out of time"
+
+
+def test_a_foreign_chunk_is_dropped_after_fusion(app: RagApp, tenant: str) -> None:
+    app.ingest([{"id": "foreign", "text": "استرداد شهریه"}], tenant=tenant)
+    query = RetrievalQuery("استرداد شهریه", tenant=tenant, generation=1)
+    foreign = app.pipeline.retriever.retrieve(query)
+
+    class Leaking(BaseRetriever):
+        def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+            return foreign
+
+    legs = {**app.pipeline.retriever.legs, "leak": Leaking()}
+    result = run(app, retriever=HybridRetriever(legs, app.loop, leg_timeout_s=20))
+    assert {node.node.metadata["tenant"] for node in result.nodes} == {SAMPLE_TENANT}
+    assert "tenant check" in [entry.component for entry in result.trace.degradations]
+
+
+def test_no_log_holds_the_customers_words(app: RagApp, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    run(app, rerankers={"lexical": Failing(error=RuntimeError(QUESTION))})
+    run(app, retriever=HybridRetriever({"dense": BrokenLeg()}, app.loop))
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("rag_app")]
+    assert any(message.startswith("ProductionRAG rerank: lexical failed") for message in ours)
+    assert not any(word in message for message in ours for word in ("استراداد", "customer words"))
+
+
+async def test_many_requests_at_once_leave_the_loop_free_and_do_not_mix(app: RagApp, questions: list[Any]) -> None:
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.005)
+            beats += 1
+
+    beating = asyncio.create_task(beat())
+    texts = [question["text"] for question in questions] * 3
+    results = await asyncio.gather(*(app.aretrieve(text, tenant=SAMPLE_TENANT) for text in texts))
+    beating.cancel()
+    assert beats > 5
+    alone = {text: app.retrieve(text, tenant=SAMPLE_TENANT).context for text in set(texts)}
+    assert [result.context for result in results] == [alone[text] for text in texts]
+
+
+def test_a_result_can_not_be_changed(app: RagApp) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        run(app).context = "x"  # type: ignore[misc]
