@@ -11,7 +11,7 @@ from typing import Any
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings, load_settings
 from rag_app.errors import InvalidInputError
-from rag_app.factory import build
+from rag_app.factory import build, open_database
 from rag_app.ingestion import Progress
 from rag_app.readers import Item
 from rag_app.schema import (
@@ -40,14 +40,15 @@ class RagApp:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.database = open_database(settings)
         self.loop = BackgroundLoop()
+        self._closed = False
         try:
-            self._components = build(settings, self.loop)
+            self._components = build(settings, self.database, self.loop)
         except BaseException:
-            self.loop.close()
+            self.close()
             raise
         self.pipeline = self._components.retrieval
-        self.database = self._components.database
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **settings: Any) -> RagApp:
@@ -144,9 +145,11 @@ class RagApp:
         return await asyncio.to_thread(self.delete, doc_id, tenant=tenant)
 
     def close(self) -> None:
-        """Close the connections; the embedded server stops with the last process that uses it."""
-        self.loop.call(self.database.aclose)
-        self.loop.close()
+        """Close the connections; closing again does nothing. The embedded server stops with its last process."""
+        if not self._closed:
+            self._closed = True
+            self.loop.call(self.database.aclose)
+            self.loop.close()
 
     def __enter__(self) -> RagApp:
         return self

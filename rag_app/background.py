@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, TypeVarTuple
 
@@ -22,6 +23,7 @@ class BackgroundLoop:
     def __init__(self) -> None:
         self._starter = start_blocking_portal("asyncio", name="rag_app")
         self._portal = self._starter.__enter__()
+        atexit.register(self.close)  # nobody closes what a notebook opened, and the interpreter would wait for ever
 
     def call(self, function: Callable[[*Args], Awaitable[T]], *args: *Args) -> T:
         """Run `function(*args)` on the loop and wait for its result."""
@@ -32,5 +34,6 @@ class BackgroundLoop:
         return await asyncio.wrap_future(self._portal.start_task_soon(function, *args))
 
     def close(self) -> None:
-        """Wait for what is running, then stop the loop."""
+        """Wait for what is running, then stop the loop; closing again does nothing."""
+        atexit.unregister(self.close)
         self._starter.__exit__(None, None, None)

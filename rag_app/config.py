@@ -126,6 +126,12 @@ def load_settings(config: str | Path | None = None, **overrides: Any) -> Setting
     Raises:
         ConfigurationError: the file is missing or no YAML, or a setting is unknown or has no valid value.
     """
+    for variable in os.environ:
+        section, separator, _ = variable.removeprefix("RAG_APP_").lower().partition("__")
+        if separator and variable.startswith("RAG_APP_") and section not in Settings.model_fields:
+            raise ConfigurationError(
+                unknown_name("section of settings in the environment", section, Settings.model_fields)
+            )
     file = Path(path) if (path := config or os.environ.get("RAG_APP_CONFIG")) else None
     given = {name: value for name, value in overrides.items() if value is not None}
     token = _from_file.set(_read_yaml(file) if file else None)

@@ -42,6 +42,7 @@ def open_database(settings: Settings) -> Database:
     """Return the configured database, starting the embedded one if none is configured.
 
     Raises:
+        ConfigurationError: the URL is no PostgreSQL URL.
         EmbeddedDatabaseError: the embedded server does not start.
     """
     secret = settings.database.url
@@ -53,22 +54,19 @@ def open_database(settings: Settings) -> Database:
 class Components:
     """What an application is made of."""
 
-    database: Database
     writer: DocumentWriter
     ingestion: IngestionPipeline
     retrieval: RetrievalPipeline
 
 
-def build(settings: Settings, loop: BackgroundLoop) -> Components:
-    """Open the database and build both pipelines on it.
+def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Components:
+    """Build both pipelines on the database.
 
     Raises:
-        EmbeddedDatabaseError: the embedded server does not start.
-        DatabaseUnavailableError: the configured database does not answer.
-        SchemaVersionError: its schema is not this package's, and `database.auto_upgrade` is off.
+        DatabaseUnavailableError: the database does not answer.
+        SchemaVersionError: its schema is not this package's, and is newer or `database.auto_upgrade` is off.
         IndexMismatchError: the stored index was built with another analyser or embedding.
     """
-    database = open_database(settings)
     if settings.database.auto_upgrade:
         schema_version.upgrade(database)
     else:
@@ -112,7 +110,7 @@ def build(settings: Settings, loop: BackgroundLoop) -> Components:
         render=render_context,
         counter=counter,
     )
-    return Components(database, writer, ingestion, retrieval)
+    return Components(writer, ingestion, retrieval)
 
 
 def _retriever(

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from llama_index.core.schema import BaseNode, NodeWithScore
 
 # White space, a slash and invisible characters may stand between the bracket and the name.
-_DELIMITER = re.compile(r"<(?=[^\w<>]*(?:chunk|context)\b)", re.IGNORECASE)
+_DELIMITER = re.compile(
+    r"<(?=[\s/\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*(?:chunk|context)\b)", re.IGNORECASE
+)
 
 
 def render_chunk(number: int, node: BaseNode) -> str:

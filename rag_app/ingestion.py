@@ -18,6 +18,7 @@ from rag_app.readers import Item, Read, read
 from rag_app.schema import IngestReport, ParsedDocument, Skipped, checked_name
 from rag_app.storage import DocumentWriter, TenantCatalog
 
+_OUTCOMES = ("added", "updated", "unchanged")
 Progress = Callable[[int, str], None]
 """Called with the number of documents done and the id of the last."""
 
@@ -73,7 +74,7 @@ class IngestionPipeline:
     ) -> IngestReport:
         """Ingest `items` and report; what can not be read is skipped and reported, and the rest goes on.
 
-        Of several documents with one id, the last stays; the others are reported as skipped.
+        Of several documents with one id, the first is stored; the others are reported as skipped.
 
         Raises:
             InvalidInputError: `tenant` or `source` can not be used.
@@ -85,31 +86,24 @@ class IngestionPipeline:
             checked_name("source", source)
         started = time.perf_counter()
         self._catalog.verify_index(self._index_settings, claim=True)
-        outcomes: dict[str, tuple[str, int]] = {}
+        counts = Counter({**dict.fromkeys(_OUTCOMES, 0), "chunks": 0})
         skipped: list[Skipped] = []
+        seen: set[str] = set()
         for batch in _batches(read(items, source=source, max_file_mb=self._max_file_mb), self._batch_size):
             documents: dict[str, Document] = {}
             for entry in batch:
                 if isinstance(entry, Skipped):
                     skipped.append(entry)
-                    continue
-                if entry.node_id in documents or entry.node_id in outcomes:
-                    skipped.append(Skipped(entry.node_id, "another document of this id came later and was stored"))
-                documents[entry.node_id] = entry
+                elif entry.node_id in seen:
+                    skipped.append(Skipped(entry.node_id, "another document of this id came before it"))
+                else:
+                    seen.add(entry.node_id)
+                    documents[entry.node_id] = entry
             for outcome, doc_id, chunks in self._store(tenant, documents):
-                earlier, _ = outcomes.get(doc_id, (outcome, 0))
-                outcomes[doc_id] = (outcome if earlier == "unchanged" else earlier, chunks)
+                counts.update({outcome: 1, "chunks": chunks})
                 if progress is not None:
-                    progress(len(outcomes), doc_id)
-        counts = Counter(outcome for outcome, _ in outcomes.values())
-        return IngestReport(
-            added=counts["added"],
-            updated=counts["updated"],
-            unchanged=counts["unchanged"],
-            chunks=sum(chunks for _, chunks in outcomes.values()),
-            skipped=tuple(skipped),
-            seconds=time.perf_counter() - started,
-        )
+                    progress(sum(counts[name] for name in _OUTCOMES), doc_id)
+        return IngestReport(**counts, skipped=tuple(skipped), seconds=time.perf_counter() - started)
 
     def _store(self, tenant: str, documents: Mapping[str, Document]) -> Iterator[tuple[str, str, int]]:
         """Write what changed; yield for each document the outcome, its id and how many chunks were written."""

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,11 @@ def _json_record(line: str, source: str) -> Document:
 
 def _read_faq(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
     rows = csv.DictReader(io.StringIO(text))
-    columns = {(column or "").strip().lower(): column for column in rows.fieldnames or ()}
+    try:
+        columns = {(column or "").strip().lower(): column for column in rows.fieldnames or ()}
+    except csv.Error as error:
+        yield _skipped(origin, f"the first line is not CSV: {error}")
+        return
     question = next((columns[column] for column in _QUESTION_COLUMNS if column in columns), None)
     answer = next((columns[column] for column in _ANSWER_COLUMNS if column in columns), None)
     if question is None or answer is None:
@@ -215,15 +219,18 @@ def _read_faq(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            yield _skipped(f"{origin}:{rows.line_num}", f"the line is not CSV: {error}")
+            yield _skipped(f"{origin}:{rows.reader.line_num}", f"the line is not CSV: {error}")
             continue
         if row is None:
             return
-        asked, answered = (row.get(question) or "").strip(), (row.get(answer) or "").strip()
-        yield _guarded(partial(_faq_pair, asked, answered, name, source), f"{origin}:{rows.line_num}")
+        asked, answered, surplus = row.get(question), row.get(answer), row.get(None)
+        make = partial(_faq_pair, (asked or "").strip(), (answered or "").strip(), surplus or (), name, source)
+        yield _guarded(make, f"{origin}:{rows.line_num}")
 
 
-def _faq_pair(question: str, answer: str, name: str, source: str) -> Document:
+def _faq_pair(question: str, answer: str, surplus: Sequence[str], name: str, source: str) -> Document:
+    if any(cell.strip() for cell in surplus):
+        raise ReadError("the row has more cells than there are columns; put quotes around cells that hold commas")
     if not question or not answer:
         raise ReadError(f"the row has no {'answer' if question else 'question'}")
     # The question names the pair, so that rows may be inserted and moved.

@@ -1,6 +1,9 @@
 """The application from outside: ingest, retrieve, delete, two tenants, and bad input."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +116,20 @@ def test_a_cross_encoder_that_is_not_there_degrades_to_the_lexical_reranker(
     assert [(d.component, d.reason, d.fallback) for d in result.trace.degradations] == [
         ("cross_encoder", "ComponentError", "lexical")
     ]
+
+
+def test_closing_twice_is_fine(new_database: Callable[[], str]) -> None:
+    with RagApp.from_config(database={"url": new_database()}) as app:
+        app.close()
+
+
+def test_a_process_that_never_closes_the_application_still_ends(new_database: Callable[[], str]) -> None:
+    code = "from rag_app import RagApp; app = RagApp.from_config(); print(app.retrieve('سلام', tenant='t').reason)"
+    environment = {**os.environ, "DATABASE_URL": new_database()}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "has no documents" in done.stdout
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\n\t"])

@@ -13,9 +13,8 @@ def render_result(result: RetrievalResult) -> str:
     lines = [f"No chunks: {result.reason}"] if result.reason else []
     for place, scored in enumerate(result.nodes, start=1):
         node = scored.node
-        lines += [
-            f"[{place}] {node.metadata['doc_id']}  score {scored.score or 0:.3f}  {_text(node.metadata['title'])}"
-        ]
+        doc_id, title = _text(node.metadata["doc_id"]), _text(node.metadata["title"])
+        lines += [f"[{place}] {doc_id}  score {scored.score or 0:.3f}  {title}"]
         lines += [f"    {_text(line)}" for line in node.get_content().splitlines() if line.strip()]
     lines += [render_summary(result)]
     lines += [f"warning: {warning}" for warning in result.trace.warnings]
@@ -56,7 +55,8 @@ def render_explanation(result: RetrievalResult) -> str:
 
 def _row(context: str, legs: list[str], lists: list[str], doc_id: str, fate: str) -> str:
     columns = "".join(f"{column:>14}" for column in (*legs, *lists))
-    return f"{context:>7}{columns}  {doc_id:<34.34}  {fate}"
+    shown = doc_id[:34]
+    return f"{context:>7}{columns}  {_text(shown)}{' ' * (34 - len(shown))}  {fate}"
 
 
 def _place(ranked: Ranked | None) -> str:

@@ -23,7 +23,9 @@ class FaqNodeParser(ParentChildNodeParser):
         for document in nodes:
             pair = document.get_content()
             if self._counter.count(pair) <= self.parent_tokens:
-                parsed += parent_with_children(document, (0, len(pair)), [(0, len(pair))])
+                parsed += parent_with_children(
+                    document, document.as_related_node_info(), (0, len(pair)), [(0, len(pair))]
+                )
             else:
                 parsed += self._parse_document(document)
         return parsed

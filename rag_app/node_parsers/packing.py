@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from rag_app.persian.sentences import Span
 from rag_app.schema import TokenCounter
 
-_HEADING = re.compile(r"[ \t]*#{1,6}\s")
+_HEADING = re.compile(r"[ \t]{0,3}#{1,6}\s")
 # Where a sentence that is too long by itself is cut, the best place first.
 _CUTS = (
     re.compile(r"(?:(?<=[!?؟…])|(?<=[\w\u200c]{3}\.))\s+"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.node_parser.interface import NodeParser
-from llama_index.core.schema import BaseNode, Document, NodeRelationship, TextNode
+from llama_index.core.schema import BaseNode, Document, NodeRelationship, RelatedNodeInfo, TextNode
 from pydantic import PositiveInt, PrivateAttr, model_validator
 
 from rag_app.node_parsers.packing import pack
@@ -52,26 +53,31 @@ class ParentChildNodeParser(NodeParser):
 
     def _parse_document(self, document: BaseNode) -> list[BaseNode]:
         text = document.get_content()
+        source = document.as_related_node_info()  # made once: it holds a hash of the whole text
         sentences = sentence_spans(text)
+        starts, ends = [left for left, _ in sentences], [right for _, right in sentences]
         parsed: list[BaseNode] = []
         for start, end in _trimmed(text, pack(text, sentences, self.parent_tokens, self._counter)):
-            within = [(max(left, start), min(right, end)) for left, right in sentences if left < end and right > start]
+            overlapping = sentences[bisect_right(ends, start) : bisect_left(starts, end)]
+            within = [(max(left, start), min(right, end)) for left, right in overlapping]
             children = _trimmed(text, pack(text, within, self.child_tokens, self._counter))
-            parsed += parent_with_children(document, (start, end), children)
+            parsed += parent_with_children(document, source, (start, end), children)
         return parsed
 
 
-def parent_with_children(document: BaseNode, parent_span: Span, child_spans: Sequence[Span]) -> list[BaseNode]:
+def parent_with_children(
+    document: BaseNode, source: RelatedNodeInfo, parent_span: Span, child_spans: Sequence[Span]
+) -> list[BaseNode]:
     """Return the parent node and its child nodes, linked to each other and to the document."""
-    parent = _node(document, "parent", parent_span)
-    children = [_node(document, "child", span) for span in child_spans]
+    parent = _node(document, source, "parent", parent_span)
+    children = [_node(document, source, "child", span) for span in child_spans]
     for child in children:
         child.relationships[NodeRelationship.PARENT] = parent.as_related_node_info()
     parent.relationships[NodeRelationship.CHILD] = [child.as_related_node_info() for child in children]
     return [parent, *children]
 
 
-def _node(document: BaseNode, kind: str, span: Span) -> TextNode:
+def _node(document: BaseNode, source: RelatedNodeInfo, kind: str, span: Span) -> TextNode:
     start, end = span
     place = f"{document.metadata.get('tenant', '')}\0{document.node_id}\0{kind}\0{start}\0{end}"
     return TextNode(
@@ -84,7 +90,7 @@ def _node(document: BaseNode, kind: str, span: Span) -> TextNode:
         excluded_llm_metadata_keys=list(document.metadata),
         metadata_template="{value}",
         text_template="{metadata_str}\n{content}",
-        relationships={NodeRelationship.SOURCE: document.as_related_node_info()},
+        relationships={NodeRelationship.SOURCE: source},
     )
 
 

@@ -8,13 +8,13 @@ from functools import cached_property
 
 from rag_app.persian.folding import HALF_SPACE, fold
 
-_NUMBER = r"\d+(?:[.,/]\d+)*"
-_LETTERS = r"[^\W\d_]+"
+_NUMBER = r"\d{1,64}(?:[.,/]\d{1,64})*"
+_LETTERS = r"[^\W\d_]{1,64}"  # no word is longer, and n-grams of a whole page of one letter would fill the memory
 _WORD = re.compile(rf"{_NUMBER}|{_LETTERS}(?:{HALF_SPACE}+{_LETTERS})*")
 _THOUSANDS = re.compile(r"^\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
 
 # One of everything that folding and splitting treat in a way of their own: whatever changes the tokens changes these.
-_SAMPLE = "كتاب‌هايِ مي​خواهـم ة أإآؤئ ۀ هٔ ۱٬۲۵۰٬۰۰۰ ٤٫٥ 1,25 ۱۴۰۲/۰۵/۰۱ Café ﷼ ﻻ x_y a.b"
+_SAMPLE = "كتاب‌هايِ مي​خواهـم ة أإآؤئ ۀ هٔ ۱٬۲۵۰٬۰۰۰ ٤٫٥ 1,25 ۱۴۰۲/۰۵/۰۱ Café ﷼ ﻻ x_y a.b " + "ی" * 70
 
 
 class PersianAnalyzer:

@@ -6,9 +6,11 @@ import re
 
 Span = tuple[int, int]
 
-# Full stops that end no sentence: single letters («ه.ش.», «ق.ظ.», "e.g."), ordinals of lists ("۲."), titles.
-_ABBREVIATION = re.compile(r"(?:^|[\s(«\"])(?:(?:[^\W\d_]\.)*[^\W\d_]|\d{1,3}|Dr|Mr|Mrs|Ms|No|vs|etc|approx)\.$")
-_SENTENCE_END = re.compile(r"[.!?؟…]+[»”\"')\]]*(?=\s)|؛(?=\s)|\n")
+# Full stops that end no sentence: single letters («ه.ش.», «ق.ظ.», "e.g."), ordinals within a line ("1. ثبت 2. پرداخت";
+# a Persian sentence ends in a verb, seldom in a number) and titles.
+_ABBREVIATION = re.compile(r"(?:^|[\s(«\"])(?:(?:[^\W\d_]\.)*[^\W\d_]|\d{1,2}|Dr|Mr|Mrs|Ms|No|vs|etc|approx)\.[»”\"')\]]*$")
+# The look-behind keeps a long run of full stops, as in a table of contents, from being tried at each of them.
+_SENTENCE_END = re.compile(r"(?<![.!?؟…])[.!?؟…]+[»”\"')\]]*(?=\s)|؛(?=\s)|\n")
 _STRUCTURED_LINE = re.compile(r"[ \t]*(?:[-*•▪–—+]\s|[\d۰-۹٠-٩]{1,3}[.)\-ـ]\s|#{1,6}\s|\|)")
 _TERMINAL = ".!?؟…:؛»"
 
@@ -43,7 +45,7 @@ def sentence_spans(text: str) -> list[Span]:
 
 
 def _sentence_ends(text: str, start: int, end: int) -> bool:
-    return not (text[end - 1] == "." and _ABBREVIATION.search(text, max(start - 1, end - 24, 0), end))
+    return not _ABBREVIATION.search(text, max(start - 1, end - 24, 0), end)
 
 
 def _line_ends(text: str, newline: int) -> bool:
@@ -53,7 +55,6 @@ def _line_ends(text: str, newline: int) -> bool:
     return (
         not line
         or line[-1] in _TERMINAL
-        or not following.partition("\n")[0].strip()
         or bool(_STRUCTURED_LINE.match(following))
         or bool(re.match(r"[ \t]*(?:#{1,6}\s|\|)", line))
     )

@@ -58,9 +58,9 @@ class TenantCatalog:
             if claim:
                 connection.execute(_CLAIM, [{"name": name, "value": value} for name, value in expected.items()])
             stored = {name: value for name, value in connection.execute(_SETTINGS)}
-        for name, value in expected.items():
-            if stored.get(name, value) != value:
-                raise IndexMismatchError(
-                    f"the stored index was built with {name} {stored[name]!r}, the configuration now asks for "
-                    f"{value!r}: set it back, or ingest into an empty database"
-                )
+            for name, value in expected.items():
+                if stored.get(name, value) != value:
+                    raise IndexMismatchError(
+                        f"the stored index was built with {name} {stored[name]!r}, the configuration now asks for "
+                        f"{value!r}: set it back, or ingest into an empty database"
+                    )

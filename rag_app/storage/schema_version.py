@@ -5,8 +5,9 @@ from __future__ import annotations
 from threading import Lock
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
-from rag_app.errors import SchemaVersionError
+from rag_app.errors import SchemaVersionError, StorageError
 from rag_app.storage.database import SCHEMA, Database
 
 LATEST = "0001"
@@ -25,6 +26,7 @@ def upgrade(database: Database) -> str:
 
     Raises:
         SchemaVersionError: the schema is newer.
+        StorageError: the user may not create what the schema needs, such as the extension `vector`.
     """
     with database.transaction() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -67,5 +69,8 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "rag_app.storage:migrations")
     config.attributes["connection"] = connection
-    with _one_migration:
-        command.upgrade(config, "head")
+    try:
+        with _one_migration:
+            command.upgrade(config, "head")
+    except ProgrammingError as error:
+        raise StorageError(f"the schema can not be upgraded: {str(error.orig).strip()}") from error

@@ -68,6 +68,9 @@ class TenantPGVectorStore(PGVectorStore):
             raise InvalidInputError("metadata filters are not supported; filter by tenant= and sources=")
         return super()._build_query(embedding, limit, **kwargs)
 
+    def _build_sparse_query(self, *arguments: Any, **options: Any) -> NoReturn:
+        _refused()
+
     def _query_with_score(
         self,
         embedding: list[float] | None,

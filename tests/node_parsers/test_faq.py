@@ -1,0 +1,51 @@
+from llama_index.core.schema import BaseNode, Document, MetadataMode, NodeRelationship
+
+from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser
+from rag_app.tokens import EstimatedTokenCounter
+
+QUESTION = "شهریه را چطور بپردازم؟"
+SENTENCE = "شهریه را می‌توانید نقدی یا در سه قسط بپردازید. "
+
+
+def parse(answer: str, parser: ParentChildNodeParser) -> tuple[list[BaseNode], list[BaseNode]]:
+    document = Document(
+        id_="faq.csv#1", text=f"{QUESTION}\n{answer}", metadata={"title": QUESTION, "kind": "faq", "tenant": "t"}
+    )
+    nodes = parser.get_nodes_from_documents([document])
+    children = [node for node in nodes if NodeRelationship.PARENT in node.relationships]
+    return [node for node in nodes if node not in children], children
+
+
+def pair_of(tokens: int) -> str:
+    """Return an answer that makes a pair of exactly `tokens` tokens."""
+    answer = SENTENCE * 8
+    missing = tokens - EstimatedTokenCounter().count(f"{QUESTION}\n{answer}")
+    assert missing > 0
+    return answer + "۱" * missing
+
+
+def test_a_pair_longer_than_a_child_stays_one_child_of_one_parent() -> None:
+    (parent,), (child,) = parse(pair_of(200), FaqNodeParser(child_tokens=32, parent_tokens=200))
+    assert parent.get_content() == child.get_content() == f"{QUESTION}\n{pair_of(200)}"
+    assert child.parent_node is not None
+    assert child.parent_node.node_id == parent.node_id != child.node_id
+
+
+def test_a_pair_longer_than_a_parent_is_split_as_any_document_is() -> None:
+    parser = FaqNodeParser(child_tokens=32, parent_tokens=199)
+    parents, children = parse(pair_of(200), parser)
+    assert len(parents) > 1
+    assert len(children) > len(parents)
+    others, other_children = parse(pair_of(200), ParentChildNodeParser(child_tokens=32, parent_tokens=199))
+    assert [node.node_id for node in (*parents, *children)] == [node.node_id for node in (*others, *other_children)]
+
+
+def test_any_other_parser_splits_the_pair() -> None:
+    assert len(parse(pair_of(200), ParentChildNodeParser(child_tokens=32, parent_tokens=200))[1]) > 1
+
+
+def test_each_pair_knows_its_place_and_document() -> None:
+    _, (child,) = parse("نقدی یا قسطی.", FaqNodeParser())
+    assert child.get_content(MetadataMode.EMBED) == f"{QUESTION}\n{QUESTION}\nنقدی یا قسطی."
+    assert child.ref_doc_id == "faq.csv#1"
+    assert (child.dict()["start_char_idx"], child.dict()["end_char_idx"]) == (0, len(f"{QUESTION}\nنقدی یا قسطی."))

@@ -1,0 +1,152 @@
+import itertools
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rag_app.node_parsers.packing import pack
+from rag_app.persian import sentence_spans
+from rag_app.persian.sentences import Span
+from rag_app.tokens import EstimatedTokenCounter
+
+COUNTER = EstimatedTokenCounter()
+WORDS = ["سلام", "می\u200cخواهم", "آموزشگاه", "IELTS", "e.g.", "۱٬۲۵۰٬۰۰۰", "3.5", "😀", "a" * 90, "ه.ش."]
+MARKS = [
+    ". ",
+    "؟ ",
+    "! ",
+    "؛ ",
+    "، ",
+    ": ",
+    "\n",
+    "\n\n",
+    " ",
+    "   ",
+    " " * 45,
+    "\n- ",
+    "\n۱. ",
+    "\n# ",
+    "\n## ",
+    "\n| ",
+]
+DOCUMENT = st.lists(st.sampled_from(WORDS + MARKS), max_size=80).map("".join)
+
+
+def packed(text: str, max_tokens: int) -> list[str]:
+    return [text[start:end] for start, end in pack(text, sentence_spans(text), max_tokens, COUNTER)]
+
+
+def headed(text: str) -> list[Span]:
+    """Join each run of headings to the sentence after it: what is never cut unless it is too long."""
+    units: list[Span] = []
+    waiting = False
+    for start, end in sentence_spans(text):
+        if waiting:
+            units[-1] = (units[-1][0], end)
+        else:
+            units.append((start, end))
+        waiting = re.match(r" {0,3}#{1,6}\s", text[start:end]) is not None
+    return units
+
+
+@given(DOCUMENT | st.text(max_size=200), st.integers(1, 80))
+@example(" " * 200 + "a", 20)  # white space counts more in one piece than in several
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_the_pieces_joined_are_the_text_again(text: str, max_tokens: int) -> None:
+    pieces = packed(text, max_tokens)
+    assert "".join(pieces) == text
+    assert all(pieces)
+
+
+@given(DOCUMENT | st.text(max_size=200), st.integers(16, 80))
+@example(" " * 200 + "a", 20)
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_no_piece_is_larger_than_asked_for(text: str, max_tokens: int) -> None:
+    assert all(COUNTER.count(piece) <= max_tokens for piece in packed(text, max_tokens))
+
+
+@given(DOCUMENT, st.integers(16, 80))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_no_sentence_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
+    edges = {end for _, end in pack(text, sentence_spans(text), max_tokens, COUNTER)}
+    for start, end in headed(text):
+        if COUNTER.count(text[start:end]) <= max_tokens:
+            assert not any(start < edge < end for edge in edges), text[start:end]
+
+
+@given(DOCUMENT, st.integers(16, 80))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_no_number_and_no_word_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
+    edges = {end for _, end in pack(text, sentence_spans(text), max_tokens, COUNTER)}
+    for word in re.finditer(r"\S+(?:\s+|$)", text):
+        if COUNTER.count(word.group()) <= max_tokens:
+            assert not any(word.start() < edge < word.start() + len(word.group().rstrip()) for edge in edges)
+
+
+@given(
+    st.lists(st.sampled_from(["کلاس شروع شد. ", "بله. ", "شهریه چقدر است؟ "]), min_size=2, max_size=40),
+    st.integers(16, 60),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_neighbours_that_fit_together_are_joined(sentences: list[str], max_tokens: int) -> None:
+    for before, after in itertools.pairwise(packed("".join(sentences), max_tokens)):
+        first = after[: sentence_spans(after)[0][1]]
+        assert COUNTER.count(before + first) > max_tokens
+
+
+def test_a_heading_stays_with_what_follows() -> None:
+    body = "این بند یک جمله دارد. " * 3
+    text = f"{body}\n# شرایط\n## پرداخت\n{body}"
+    pieces = packed(text, COUNTER.count(body) + 4)
+    assert [piece for piece in pieces if "# شرایط" in piece] == [piece for piece in pieces if "## پرداخت" in piece]
+    (piece,) = (piece for piece in pieces if "# شرایط" in piece)
+    assert "## پرداخت\nاین بند" in piece
+
+
+def test_a_heading_goes_with_what_follows_rather_than_with_what_comes_before() -> None:
+    before, heading, after = "متن کوتاه.\n", "# عنوان بخش\n", "این بند یک جمله بلند دارد که جا می‌گیرد"
+    assert packed(before + heading + after, COUNTER.count(heading + after)) == [before, heading + after]
+
+
+@pytest.mark.parametrize(("before", "together"), [(1, True), (6, False)])
+def test_a_heading_begins_a_new_piece_once_the_current_one_is_half_full(before: int, together: bool) -> None:
+    text = "این بند یک جمله دارد. " * before + "\n# عنوان\nمتن کوتاه."
+    assert (len(packed(text, 100)) == 1) is together
+
+
+def test_a_heading_at_the_end_is_not_lost() -> None:
+    assert "".join(packed("متن بند.\n\n# پایان", 16)) == "متن بند.\n\n# پایان"
+
+
+@pytest.mark.parametrize("mark", [":", "؛"])
+def test_a_sentence_that_is_too_long_is_cut_at_clauses_first(mark: str) -> None:
+    clauses = [f"- ترم اول نقد، با تخفیف ویژه برای همه{mark} ", "ترم دوم قسطی، بی تخفیف ویژه برای همه"]
+    text = "".join(clauses)
+    assert packed(text, COUNTER.count(text)) == [text]
+    assert packed(text, COUNTER.count(text) - 1) == clauses
+
+
+def test_a_clause_that_is_too_long_is_cut_at_commas_then_at_words() -> None:
+    text = "انگلیسی آلمانی فرانسه، اسپانیایی ایتالیایی روسی، چینی ژاپنی"
+    assert packed(text, 15) == ["انگلیسی آلمانی فرانسه، ", "اسپانیایی ایتالیایی روسی، ", "چینی ژاپنی"]
+    assert packed("انگلیسی آلمانی فرانسه اسپانیایی ایتالیایی روسی", 16) == [
+        "انگلیسی آلمانی فرانسه اسپانیایی ",
+        "ایتالیایی روسی",
+    ]
+
+
+def test_a_list_item_that_is_too_long_is_cut_between_its_sentences() -> None:
+    text = "- شهریه را نقد، با تخفیف بپردازید. ارسال کتاب، با پست؟ حتماً! دفتر هر روز باز است.\n- دوم"
+    pieces = packed(text, 18)
+    assert pieces[0] == "- شهریه را نقد، با تخفیف بپردازید. "
+    assert "".join(pieces) == text
+
+
+def test_a_word_longer_than_a_piece_is_cut_anywhere() -> None:
+    assert packed("a" * 100, 16) == ["a" * 32, "a" * 32, "a" * 32, "a" * 4]
+    assert all(COUNTER.count(piece) <= 16 for piece in packed("😀" * 100, 16))
+
+
+def test_an_empty_text_has_no_pieces() -> None:
+    assert packed("", 16) == []

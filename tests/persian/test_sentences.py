@@ -1,0 +1,116 @@
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rag_app.persian import sentence_spans
+
+WORDS = ["سلام", "می‌خواهم", "ه.ش.", "IELTS", "e.g.", "۱٫۲", "3.5", "۱۲", "😀", "\u200f"]
+MARKS = [".", "؟", "!", "…", "؛", "،", ":", "»", ")", "- ", "* ", "1. ", "۲) ", "# ", "## ", "| ", "|"]
+SPACES = [" ", "  ", "\n", "\n\n", "\t", "\u2028"]
+TEXT = st.lists(st.sampled_from(WORDS + MARKS + SPACES), max_size=60).map("".join)
+
+
+def sentences(text: str) -> list[str]:
+    return [text[start:end].strip() for start, end in sentence_spans(text)]
+
+
+@given(TEXT | st.text(max_size=200))
+@example("")
+@example(" \n ")
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_the_spans_cover_every_character_once_and_in_order(text: str) -> None:
+    spans = sentence_spans(text)
+    assert all(start < end for start, end in spans)
+    assert [start for start, _ in spans] == [0, *(end for _, end in spans[:-1])][: len(spans)]
+    assert (spans[-1][1] if spans else 0) == len(text)
+
+
+@given(TEXT)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_a_sentence_begins_with_no_white_space_but_that_of_the_text_itself(text: str) -> None:
+    assert not any(text[start].isspace() for start, _ in sentence_spans(text)[1:])
+
+
+@pytest.mark.parametrize("mark", [".", "؟", "?", "!", "…", "...", "؟!", "؛", ".»", "؟)", '."'])
+def test_a_sentence_ends_at_its_mark(mark: str) -> None:
+    assert sentences(f"کلاس شروع شد{mark} بعد رفتیم") == [f"کلاس شروع شد{mark}", "بعد رفتیم"]
+
+
+@pytest.mark.parametrize("mark", ["،", ",", ":", "-", "»"])
+def test_other_marks_end_no_sentence(mark: str) -> None:
+    assert sentences(f"کلاس شروع شد{mark} بعد رفتیم") == [f"کلاس شروع شد{mark} بعد رفتیم"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "سال ۱۴۰۲ ه.ش. بهتر بود",
+        "ساعت ۹ ق.ظ. باز است",
+        "ساعت ۹ (ق.ظ.) باز است",
+        "exams, e.g. IELTS and TOEFL",
+        "ask Dr. Rezaei about it",
+        "talk to Mrs. Karimi today",
+        "نمره ۱٫۲ یا 3.5 است",
+        "نمره ۱.۲ است",
+        "به example.com بروید",
+        "1. ثبت نام",
+        "۲. پرداخت",
+        "مراحل: 1. ثبت نام ۲. پرداخت",
+    ],
+)
+def test_a_full_stop_of_an_abbreviation_number_or_list_marker_ends_no_sentence(text: str) -> None:
+    assert sentences(text) == [text]
+
+
+def test_a_sentence_may_end_with_a_long_number() -> None:
+    assert sentences("دفتر در سال ۱۴۰۲. بعد بزرگ شد") == ["دفتر در سال ۱۴۰۲.", "بعد بزرگ شد"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["مدارک لازم", "- شناسنامه", "- کارت ملی", "* عکس", "• فرم"],
+        ["1. ثبت نام", "2. پرداخت", "۳. حضور", "۴) پایان"],
+        ["# شرایط", "متن بند", "## پرداخت", "متن دیگر"],
+        ["| نوع | قیمت |", "|---|---|", "| گروهی | ۱٬۰۰۰ |"],
+    ],
+)
+def test_list_items_headings_and_table_rows_stand_alone(lines: list[str]) -> None:
+    assert sentences("\n".join(lines)) == lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- ارسال رایگان است. برای تهران؟ بله! حتماً",
+        "۲. پرداخت کنید. بعد بیایید",
+        "## چرا ما؟ چون بهتریم",
+        "| کی؟ | ۹ تا ۱۷. | بله |",
+    ],
+)
+def test_a_list_item_heading_or_table_row_is_one_sentence_whatever_it_holds(line: str) -> None:
+    text = f"اول.\n{line}\n- آخر"
+    assert sentences(text) == ["اول.", line, "- آخر"]
+    assert sentences(line) == [line]
+
+
+def test_a_dash_within_a_line_begins_no_list_item() -> None:
+    assert sentences("او گفت. - بیا. برویم") == ["او گفت.", "- بیا.", "برویم"]
+
+
+def test_a_line_that_was_only_wrapped_is_no_sentence_end() -> None:
+    assert sentences("این جمله در دو\nخط آمده است. جمله بعد") == ["این جمله در دو\nخط آمده است.", "جمله بعد"]
+
+
+def test_an_empty_line_ends_a_sentence() -> None:
+    assert sentences("بند اول\n\nبند دوم") == ["بند اول", "بند دوم"]
+
+
+def test_a_line_that_ends_with_a_colon_ends_a_sentence() -> None:
+    assert sentences("مدارک لازم:\nشناسنامه و عکس") == ["مدارک لازم:", "شناسنامه و عکس"]
+
+
+@pytest.mark.parametrize("run", [".", "؟", "…", "\n", " ", "a.", "- ", "؛ "])
+def test_a_long_run_of_marks_is_no_slower_than_its_length(run: str) -> None:
+    text = run * 100_000  # a hundred seconds where each mark is tried anew
+    assert sum(end - start for start, end in sentence_spans(text)) == len(text)
