@@ -8,7 +8,9 @@ Span = tuple[int, int]
 
 # Full stops that end no sentence: single letters («ه.ش.», «ق.ظ.», "e.g."), ordinals within a line ("1. ثبت 2. پرداخت";
 # a Persian sentence ends in a verb, seldom in a number) and titles.
-_ABBREVIATION = re.compile(r"(?:^|[\s(«\"])(?:(?:[^\W\d_]\.)*[^\W\d_]|\d{1,2}|Dr|Mr|Mrs|Ms|No|vs|etc|approx)\.[»”\"')\]]*$")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(«\"])(?:(?:[^\W\d_]\.)*[^\W\d_]|\d{1,2}|Dr|Mr|Mrs|Ms|No|vs|etc|approx)\.[»”\"')\]]*$"
+)
 # The look-behind keeps a long run of full stops, as in a table of contents, from being tried at each of them.
 _SENTENCE_END = re.compile(r"(?<![.!?؟…])[.!?؟…]+[»”\"')\]]*(?=\s)|؛(?=\s)|\n")
 _STRUCTURED_LINE = re.compile(r"[ \t]*(?:[-*•▪–—+]\s|[\d۰-۹٠-٩]{1,3}[.)\-ـ]\s|#{1,6}\s|\|)")
