@@ -71,7 +71,7 @@ class _Piece:
         self.scored = scored
         self._text = scored.node.get_content()
         self._units, self._core = _units(scored.node, self._text)
-        self._costs = [counter.count(self._text[start:end]) for start, end in self._units]
+        self._counter = counter
         self._overhead = counter.count(render(99, TextNode(text="x", metadata=scored.node.metadata)))
         self._first = self._last = 0
 
@@ -79,12 +79,17 @@ class _Piece:
     def taken(self) -> bool:
         return self._last > self._first
 
+    def _cost(self, place: int) -> int:
+        """Return the tokens of one unit; few of a long text are ever asked for."""
+        start, end = self._units[place]
+        return self._counter.count(self._text[start:end])
+
     def take_core(self, budget: int) -> int:
         """Take the core, or the sentences of it that fit; return the tokens used."""
         first, end = self._core
         used, last = self._overhead, first
-        while last < end and used + self._costs[last] <= budget:
-            used += self._costs[last]
+        while last < end and (cost := self._cost(last)) <= budget - used:
+            used += cost
             last += 1
         self._first, self._last = first, last
         return used if self.taken else 0
@@ -94,14 +99,14 @@ class _Piece:
         used = 0
         after = before = self.taken
         while after or before:
-            after = after and self._last < len(self._units) and used + self._costs[self._last] <= budget
+            after = after and self._last < len(self._units) and (cost := self._cost(self._last)) <= budget - used
             if after:
-                used += self._costs[self._last]
+                used += cost
                 self._last += 1
-            before = before and self._first > 0 and used + self._costs[self._first - 1] <= budget
+            before = before and self._first > 0 and (cost := self._cost(self._first - 1)) <= budget - used
             if before:
+                used += cost
                 self._first -= 1
-                used += self._costs[self._first]
         return used
 
     def shown(self) -> NodeWithScore:
