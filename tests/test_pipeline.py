@@ -14,6 +14,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag_app import RagApp
 from rag_app.pipeline import RetrievalPipeline
+from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.retrievers import HybridRetriever
 from rag_app.schema import Deadline, RetrievalQuery, RetrievalResult, TokenBudget
 from rag_app.trace import STAGES
@@ -140,6 +141,20 @@ def test_a_reranker_that_fails_or_hangs_gives_way_to_the_next(app: RagApp, broke
     assert (noted.stage, noted.component, noted.fallback) == ("rerank", "cross_encoder", "lexical")
     assert noted.reason in ("RuntimeError", "TimeoutError")
     assert [node.node.node_id for node in result.nodes] == [node.node.node_id for node in run(app).nodes]
+
+
+async def test_a_model_whose_load_hangs_holds_up_nothing_else(app: RagApp) -> None:
+    class Hanging(CrossEncoderRerank):
+        def _loaded(self) -> Any:
+            time.sleep(2)
+            raise OSError
+
+    rerankers = {"cross_encoder": Hanging(), **app.pipeline.rerankers}
+    results = await asyncio.gather(
+        *(asyncio.to_thread(run, app, seconds=1.5, rerankers=rerankers) for _ in range(12))  # more than pool threads
+    )
+    assert [result.trace.reranker for result in results] == ["lexical"] * 12
+    assert all(result.nodes for result in results)
 
 
 def test_without_any_reranker_the_fused_order_stays(app: RagApp) -> None:

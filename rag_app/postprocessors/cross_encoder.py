@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -24,8 +25,8 @@ _INSTALL = "the cross-encoder needs torch and sentence-transformers: pip install
 class CrossEncoderRerank(SentenceTransformerRerank):
     """Orders nodes by a cross-encoder that reads the query and the bare text together; scores lie between 0 and 1.
 
-    One model is loaded, once, on first use. It scores one batch of requests at a time, because tokenizers are not
-    thread-safe.
+    One model is loaded, once, on first use. It works in a thread of its own, one request after the other, because
+    tokenizers are not thread-safe and a load that hangs must hold up nothing else.
 
     Args:
         model: "base", "large", "multilingual", the id of a model on the hub, or a local folder.
@@ -39,7 +40,9 @@ class CrossEncoderRerank(SentenceTransformerRerank):
 
     max_length: int = 512
     device: str | None = None
-    _lock: Any = PrivateAttr(default_factory=Lock)
+    _worker: ThreadPoolExecutor = PrivateAttr(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="cross-encoder")
+    )
 
     def __init__(
         self, model: str = "base", *, top_n: int = 20, device: str | None = None, max_length: int = 512
@@ -70,11 +73,18 @@ class CrossEncoderRerank(SentenceTransformerRerank):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
+        return self._worker.submit(self._rerank, nodes, query_bundle).result()
+
+    async def _apostprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._rerank, nodes, query_bundle)
+
+    def _rerank(self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None) -> list[NodeWithScore]:
         if not nodes or query_bundle is None:
             return nodes[: self.top_n]
         pairs = [(query_bundle.query_str, node.node.get_content()) for node in nodes]
-        with self._lock:
-            scores = [float(score) for score in self._loaded().predict(pairs, show_progress_bar=False)]
+        scores = [float(score) for score in self._loaded().predict(pairs, show_progress_bar=False)]
         if not all(map(math.isfinite, scores)):
             raise ComponentError(f"the reranker {self.model!r} gave scores that are no numbers")
         scored = [NodeWithScore(node=node.node, score=score) for node, score in zip(nodes, scores, strict=True)]
