@@ -73,19 +73,18 @@ class RetrievalPipeline:
         nodes: list[NodeWithScore] = []
         reason = self._refusal(query)
         if reason is None:
-            with trace.stage("query_analysis") as leaving:
+            with trace.stage("query_analysis"):
                 analysis = self._analyze(query)
-                leaving.append(1)
-            with trace.stage("retrieval") as leaving:
+            with trace.stage("retrieval") as stage:
                 nodes, reason = await self._retrieve(query)
-                leaving.append(len(nodes))
+                stage.candidates = len(nodes)
             if nodes:
-                with trace.stage("rerank") as leaving:
+                with trace.stage("rerank") as stage:
                     nodes = await self._rerank(query, nodes)
-                    leaving.append(len(nodes))
-                with trace.stage("context") as leaving:
+                    stage.candidates = len(nodes)
+                with trace.stage("context") as stage:
                     nodes = self._held_to_budget(query, await self._fit(query, nodes))
-                    leaving.append(len(nodes))
+                    stage.candidates = len(nodes)
                 if not nodes:
                     reason = f"no chunk fits the budget of {query.budget.total if query.budget else 0} tokens"
         for place, node in enumerate(nodes, start=1):

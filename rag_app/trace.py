@@ -33,13 +33,13 @@ class ChunkTrace:
     dropped: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class StageTrace:
     """One stage: its duration in milliseconds, and how many chunks left it."""
 
     name: str
-    ms: float
-    candidates: int
+    ms: float = 0.0
+    candidates: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,15 @@ class Trace:
     total_ms: float = 0.0
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[list[int]]:
-        """Time a stage; the block puts the number of chunks that leave it into the list."""
+    def stage(self, name: str) -> Iterator[StageTrace]:
+        """Time a stage; the block sets how many chunks leave it."""
+        stage = StageTrace(name)
+        self.stages.append(stage)
         started = perf_counter()
-        leaving: list[int] = []
         try:
-            yield leaving
+            yield stage
         finally:
-            self.stages.append(StageTrace(name, (perf_counter() - started) * 1000, sum(leaving)))
+            stage.ms = (perf_counter() - started) * 1000
 
     def drop(self, node_id: str, stage: str, reason: str) -> None:
         """Note why a chunk goes no further; the first reason stays."""

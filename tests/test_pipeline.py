@@ -61,7 +61,7 @@ def order(result: RetrievalResult, place: str) -> list[str]:
 def test_the_stages_run_in_order_and_each_is_timed(app: RagApp) -> None:
     result = run(app)
     assert [stage.name for stage in result.trace.stages] == list(STAGES)
-    assert [stage.candidates for stage in result.trace.stages] == [1, 20, 20, len(result.nodes)]
+    assert [stage.candidates for stage in result.trace.stages] == [0, 20, 20, len(result.nodes)]
     assert all(stage.ms > 0 for stage in result.trace.stages)
     assert sum(stage.ms for stage in result.trace.stages) <= result.trace.total_ms
     assert result.method == "production_rag"
