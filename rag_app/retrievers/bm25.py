@@ -89,7 +89,7 @@ class BM25Indexes:
         self._similarity_top_k = similarity_top_k
         self._max_bytes = max_bytes
         self._indexes: OrderedDict[str, tuple[int, TenantBM25Retriever | None]] = OrderedDict()
-        self._building: dict[str, asyncio.Lock] = {}
+        self._building: dict[str, asyncio.Task[None]] = {}
 
     @property
     def nbytes(self) -> int:
@@ -97,23 +97,15 @@ class BM25Indexes:
         return sum(index.nbytes for _, index in self._indexes.values() if index is not None)
 
     async def aget(self, tenant: str, generation: int) -> TenantBM25Retriever | None:
-        """Return the tenant's index, at least as new as `generation`; None for a tenant without chunks."""
-        if (index := self._known(tenant, generation)) is not None:
-            return index[1]
-        lock = self._building.setdefault(tenant, asyncio.Lock())
-        try:
-            async with lock:
-                if (index := self._known(tenant, generation)) is not None:
-                    return index[1]
-                chunks = await self._reader.atokens(tenant)
-                built = await asyncio.to_thread(self._build, chunks) if chunks else None
-                self._indexes[tenant] = (generation, built)
-        finally:
-            if not lock.locked():
-                self._building.pop(tenant, None)
-        while self.nbytes > self._max_bytes and len(self._indexes) > 1:
-            self._indexes.popitem(last=False)
-        return built
+        """Return the tenant's index, at least as new as `generation`; None for a tenant without chunks.
+
+        Callers share one build, and it goes on when a caller runs out of time, so that the next finds it done.
+        """
+        while (known := self._known(tenant, generation)) is None:
+            if tenant not in self._building:
+                self._building[tenant] = asyncio.create_task(self._build(tenant, generation))
+            await asyncio.shield(self._building[tenant])
+        return known[1]
 
     def _known(self, tenant: str, generation: int) -> tuple[int, TenantBM25Retriever | None] | None:
         known = self._indexes.get(tenant)
@@ -122,7 +114,16 @@ class BM25Indexes:
         self._indexes.move_to_end(tenant)
         return known
 
-    def _build(self, chunks: Sequence[ChunkTokens]) -> TenantBM25Retriever:
+    async def _build(self, tenant: str, generation: int) -> None:
+        try:
+            chunks = await self._reader.atokens(tenant)
+            self._indexes[tenant] = (generation, await asyncio.to_thread(self._index, chunks) if chunks else None)
+        finally:
+            del self._building[tenant]
+        while self.nbytes > self._max_bytes and len(self._indexes) > 1:
+            self._indexes.popitem(last=False)
+
+    def _index(self, chunks: Sequence[ChunkTokens]) -> TenantBM25Retriever:
         return TenantBM25Retriever(chunks, self._analyzer, similarity_top_k=self._similarity_top_k)
 
 

@@ -54,12 +54,16 @@ def test_a_half_spaced_word_is_found_however_it_is_typed(
 class _Reader:
     """Counts how often a tenant's tokens are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait_s: float = 0.01, failures: int = 0) -> None:
         self.reads: list[str] = []
+        self.wait_s = wait_s
+        self.failures = failures
 
     async def atokens(self, tenant: str) -> list[ChunkTokens]:
         self.reads.append(tenant)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(self.wait_s)
+        if len(self.reads) <= self.failures:
+            raise OSError("down")
         return CHUNKS
 
 
@@ -70,6 +74,24 @@ async def test_an_index_is_built_once_for_a_generation_even_under_concurrent_que
     assert all(other is first for other in others)
     assert await indexes.aget("t", 2) is not first
     assert reader.reads == ["t", "t"]
+
+
+async def test_a_build_goes_on_when_its_caller_runs_out_of_time() -> None:
+    reader = _Reader(wait_s=0.1)
+    indexes = BM25Indexes(reader, PersianAnalyzer())  # type: ignore[arg-type]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await indexes.aget("t", 1)
+    assert await indexes.aget("t", 1) is not None
+    assert reader.reads == ["t"]
+
+
+async def test_a_build_that_fails_is_tried_again() -> None:
+    reader = _Reader(failures=1)
+    indexes = BM25Indexes(reader, PersianAnalyzer())  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="down"):
+        await indexes.aget("t", 1)
+    assert await indexes.aget("t", 1) is not None
 
 
 async def test_the_least_recently_used_index_leaves_when_memory_is_full() -> None:
