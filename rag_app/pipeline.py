@@ -24,7 +24,7 @@ from rag_app.query_analysis import QueryAnalyzer
 from rag_app.retrievers import HybridRetriever
 from rag_app.schema import QueryAnalysis, RetrievalQuery, RetrievalResult, TenantSnapshot, TokenCounter
 from rag_app.storage import TenantCatalog
-from rag_app.trace import Ranked
+from rag_app.trace import Ranked, StageName
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class RetrievalPipeline:
         return nodes
 
     @staticmethod
-    def _degraded(query: RetrievalQuery, stage: str, component: str, error: Exception, fallback: str) -> None:
+    def _degraded(query: RetrievalQuery, stage: StageName, component: str, error: Exception, fallback: str) -> None:
         query.trace.degrade(stage, component, error, fallback)
         detail = str(error) if isinstance(error, RagAppError) else ""
         logger.warning(

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-STAGES = ("query_analysis", "retrieval", "rerank", "context")
+StageName = Literal["query_analysis", "retrieval", "rerank", "context"]
+STAGES: tuple[StageName, ...] = get_args(StageName)
 
 
 class Ranked(NamedTuple):
@@ -37,7 +38,7 @@ class ChunkTrace:
 class StageTrace:
     """One stage: its duration in milliseconds, and how many chunks left it."""
 
-    name: str
+    name: StageName
     ms: float = 0.0
     candidates: int = 0
 
@@ -46,7 +47,7 @@ class StageTrace:
 class Degradation:
     """A part that failed or ran out of time, and what served instead."""
 
-    stage: str
+    stage: StageName
     component: str
     reason: str
     fallback: str
@@ -64,7 +65,7 @@ class Trace:
     total_ms: float = 0.0
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[StageTrace]:
+    def stage(self, name: StageName) -> Iterator[StageTrace]:
         """Time a stage; the block sets how many chunks leave it."""
         stage = StageTrace(name)
         self.stages.append(stage)
@@ -74,13 +75,13 @@ class Trace:
         finally:
             stage.ms = (perf_counter() - started) * 1000
 
-    def drop(self, node_id: str, stage: str, reason: str) -> None:
+    def drop(self, node_id: str, stage: StageName, reason: str) -> None:
         """Note why a chunk goes no further; the first reason stays."""
         chunk = self.chunks.get(node_id)
         if chunk is not None and chunk.dropped is None:
             chunk.dropped = f"{stage}: {reason}"
 
-    def degrade(self, stage: str, component: str, error: BaseException | str, fallback: str) -> None:
+    def degrade(self, stage: StageName, component: str, error: BaseException | str, fallback: str) -> None:
         """Note that `component` failed and `fallback` served instead.
 
         An exception is noted by its type alone: its message may hold a customer's words.
