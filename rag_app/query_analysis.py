@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import resources
@@ -11,10 +10,8 @@ from typing import Any
 import yaml
 
 from rag_app.persian import PersianAnalyzer
-from rag_app.persian.language import CONNECTIVES, QUESTION_WORDS, detect_language
+from rag_app.persian.language import CONNECTIVES, QUESTION_MARKS, QUESTION_WORDS, detect_language
 from rag_app.schema import QueryAnalysis
-
-_QUESTION_MARKS = re.compile(r"[؟?][؟?!\s]*")  # «؟؟؟» asks once
 
 
 class QueryRouter:
@@ -67,7 +64,7 @@ class QueryAnalyzer:
 
     @staticmethod
     def _complexity(query: str, words: list[str]) -> tuple[str, str]:
-        questions = max(len(_QUESTION_MARKS.findall(query)), sum(word in QUESTION_WORDS for word in words))
+        questions = max(len(QUESTION_MARKS.findall(query)), sum(word in QUESTION_WORDS for word in words))
         connectives = sum(word in CONNECTIVES for word in words)
         if questions > 1:
             return "complex", f"{questions} questions"

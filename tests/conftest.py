@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,21 @@ def questions() -> list[dict[str, object]]:
     """The sample's questions with the documents that answer them."""
     lines = (INSTITUTE / "questions.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+@asynccontextmanager
+async def heartbeat() -> AsyncIterator[list[float]]:
+    """Beat every 5 ms while the block runs; a loop that something blocks misses its beats."""
+    beats: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            beats.append(time.monotonic())
+
+    beating = asyncio.create_task(beat())
+    yield beats
+    beating.cancel()
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from rag_app import RagApp
+from rag_app import RagApp, pipeline
 from rag_app.pipeline import RetrievalPipeline
 from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.retrievers import HybridRetriever
 from rag_app.schema import Deadline, RetrievalQuery, RetrievalResult, TokenBudget
 from rag_app.trace import STAGES
-from tests.conftest import SAMPLE_TENANT
+from tests.conftest import SAMPLE_TENANT, heartbeat
 
 QUESTION = "استراداد شهریه بعد جلسه دوم چند درسده؟"
 
@@ -133,9 +133,12 @@ def test_the_result_is_plain_json_with_the_whole_trace(app: RagApp) -> None:
     assert data["trace"]["stages"][1]["name"] == "retrieval"
 
 
-@pytest.mark.parametrize("broken", [Failing(error=RuntimeError("words")), Failing(wait_s=1.0)])
-def test_a_reranker_that_fails_or_hangs_gives_way_to_the_next(app: RagApp, broken: Failing) -> None:
-    result = run(app, seconds=0.8, rerankers={"cross_encoder": broken, **app.pipeline.rerankers})
+@pytest.mark.parametrize("broken", [Failing(error=RuntimeError("words")), Failing(wait_s=2.5)])
+def test_a_reranker_that_fails_or_hangs_gives_way_to_the_next(
+    app: RagApp, broken: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "RESERVE_S", 0.5)  # room for a machine that does other things as well
+    result = run(app, seconds=2.5, rerankers={"cross_encoder": broken, **app.pipeline.rerankers})
     assert result.trace.reranker == "lexical"
     (noted,) = result.trace.degradations
     assert (noted.stage, noted.component, noted.fallback) == ("rerank", "cross_encoder", "lexical")
@@ -143,15 +146,17 @@ def test_a_reranker_that_fails_or_hangs_gives_way_to_the_next(app: RagApp, broke
     assert [node.node.node_id for node in result.nodes] == [node.node.node_id for node in run(app).nodes]
 
 
-async def test_a_model_whose_load_hangs_holds_up_nothing_else(app: RagApp) -> None:
+async def test_a_model_whose_load_hangs_holds_up_nothing_else(app: RagApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "RESERVE_S", 1.0)
+
     class Hanging(CrossEncoderRerank):
         def _loaded(self) -> Any:
-            time.sleep(2)
+            time.sleep(4)
             raise OSError
 
     rerankers = {"cross_encoder": Hanging(), **app.pipeline.rerankers}
     results = await asyncio.gather(
-        *(asyncio.to_thread(run, app, seconds=1.5, rerankers=rerankers) for _ in range(12))  # more than pool threads
+        *(asyncio.to_thread(run, app, seconds=4, rerankers=rerankers) for _ in range(12))  # more than pool threads
     )
     assert [result.trace.reranker for result in results] == ["lexical"] * 12
     assert all(result.nodes for result in results)
@@ -232,19 +237,10 @@ def test_no_log_holds_the_customers_words(app: RagApp, caplog: pytest.LogCapture
 
 
 async def test_many_requests_at_once_leave_the_loop_free_and_do_not_mix(app: RagApp, questions: list[Any]) -> None:
-    beats = 0
-
-    async def beat() -> None:
-        nonlocal beats
-        while True:
-            await asyncio.sleep(0.005)
-            beats += 1
-
-    beating = asyncio.create_task(beat())
     texts = [question["text"] for question in questions] * 3
-    results = await asyncio.gather(*(app.aretrieve(text, tenant=SAMPLE_TENANT) for text in texts))
-    beating.cancel()
-    assert beats > 5
+    async with heartbeat() as beats:
+        results = await asyncio.gather(*(app.aretrieve(text, tenant=SAMPLE_TENANT) for text in texts))
+    assert len(beats) > 5
     alone = {text: app.retrieve(text, tenant=SAMPLE_TENANT).context for text in set(texts)}
     assert [result.context for result in results] == [alone[text] for text in texts]
 

@@ -5,17 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from rag_app.persian.sentences import Span
+from rag_app.persian.sentences import CUTS, Span
 from rag_app.schema import TokenCounter
 
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}\s")
-# Where a sentence that is too long by itself is cut, the best place first.
-_CUTS = (
-    re.compile(r"(?:(?<=[!?؟…])|(?<=[\w\u200c]{3}\.))\s+"),
-    re.compile(r"(?<=[؛;:])\s+"),
-    re.compile(r"(?<=[،,|])\s+"),
-    re.compile(r"\s+"),
-)
 _MOST_TOKENS_OF_A_CHARACTER = 4
 
 
@@ -55,7 +48,7 @@ def _with_headings(text: str, spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _cut(
-    text: str, start: int, end: int, max_tokens: int, counter: TokenCounter, cuts: tuple[re.Pattern[str], ...] = _CUTS
+    text: str, start: int, end: int, max_tokens: int, counter: TokenCounter, cuts: tuple[re.Pattern[str], ...] = CUTS
 ) -> Iterator[Span]:
     if counter.count(text[start:end]) <= max_tokens:
         yield start, end

@@ -1,4 +1,4 @@
-"""The only place that knows Persian script: folding, words, sentences, word frequencies."""
+"""What is known of Persian and its script: folding, words, sentences, word frequencies, language."""
 
 from rag_app.persian.analyzer import PersianAnalyzer
 from rag_app.persian.folding import fold

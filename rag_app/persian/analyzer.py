@@ -14,7 +14,7 @@ _WORD = re.compile(rf"{_NUMBER}|{_LETTERS}(?:{HALF_SPACE}+{_LETTERS})*")
 _THOUSANDS = re.compile(r"^\d{1,3}(?:,\d{3})+(?:\.\d+)?$")
 
 # One of everything that folding and splitting treat in a way of their own: whatever changes the tokens changes these.
-_SAMPLE = "كتاب‌هايِ مي​خواهـم ة أإآؤئ ۀ هٔ ۱٬۲۵۰٬۰۰۰ ٤٫٥ 1,25 ۱۴۰۲/۰۵/۰۱ Café ﷼ ﻻ x_y a.b " + "ی" * 70
+_SAMPLE = "كتاب‌هايِ مي\u200bخواهـم ة أإآؤئ ۀ هٔ ۱٬۲۵۰٬۰۰۰ ٤٫٥ 1,25 ۱۴۰۲/۰۵/۰۱ Café ﷼ ﻻ x_y a.b " + "ی" * 70
 
 
 class PersianAnalyzer:

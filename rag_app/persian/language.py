@@ -9,6 +9,7 @@ from rag_app.persian.analyzer import PersianAnalyzer
 _PERSIAN_LETTER = re.compile(r"[\u0620-\u065f\u066e-\u06d3\u06d5-\u06ef\u06fa-\u06ff]")
 _LATIN_LETTER = re.compile(r"[A-Za-z]")
 _MIXED_SHARE = 0.2  # of either script
+QUESTION_MARKS = re.compile(r"[؟?][؟?!\s]*")  # «؟؟؟» asks once
 
 
 def _words(text: str) -> frozenset[str]:

@@ -15,6 +15,13 @@ _ABBREVIATION = re.compile(
 _SENTENCE_END = re.compile(r"(?<![.!?؟…])[.!?؟…]+[»”\"')\]]*(?=\s)|؛(?=\s)|\n")
 _STRUCTURED_LINE = re.compile(r"[ \t]*(?:[-*•▪–—+]\s|[\d۰-۹٠-٩]{1,3}[.)\-ـ]\s|#{1,6}\s|\|)")
 _TERMINAL = ".!?؟…:؛»"
+# Where a sentence that is too long is cut, the best place first: sentences within it, clauses, words.
+CUTS = (
+    re.compile(r"(?:(?<=[!?؟…])|(?<=[\w\u200c]{3}\.))\s+"),
+    re.compile(r"(?<=[؛;:])\s+"),
+    re.compile(r"(?<=[،,|])\s+"),
+    re.compile(r"\s+"),
+)
 
 
 def sentence_spans(text: str) -> list[Span]:

@@ -1,4 +1,3 @@
-import asyncio
 import time
 
 import pytest
@@ -10,6 +9,7 @@ from rag_app import RagApp
 from rag_app.errors import ComponentError
 from rag_app.retrievers import HybridRetriever
 from rag_app.schema import Deadline, RetrievalQuery
+from tests.conftest import heartbeat
 
 
 class Fixed(BaseRetriever):
@@ -82,19 +82,10 @@ def test_when_every_leg_fails_it_says_so(app: RagApp) -> None:
 
 async def test_a_blocking_leg_does_not_block_the_loop_or_the_other_legs(app: RagApp) -> None:
     legs = {name: Fixed({name: 1.0}, wait_s=0.4) for name in "abc"}
-    beats = 0
-
-    async def beat() -> None:
-        nonlocal beats
-        while True:
-            await asyncio.sleep(0.01)
-            beats += 1
-
-    beating = asyncio.create_task(beat())
-    found = await hybrid(app, legs).aretrieve(query())
-    beating.cancel()
+    async with heartbeat() as beats:
+        found = await hybrid(app, legs).aretrieve(query())
     assert len(found) == 3
-    assert beats > 5
+    assert len(beats) > 5
 
 
 def test_what_the_legs_returned_is_not_changed(app: RagApp) -> None:
