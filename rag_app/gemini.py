@@ -14,10 +14,18 @@ _DELIMITER = re.compile(
 
 
 def render_chunk(number: int, node: BaseNode) -> str:
-    """Return one chunk as the model reads it; `number` is what an answer cites it by."""
+    """Return one chunk as the model reads it; `number` is what an answer cites it by.
+
+    Lines of the node's `metadata["preamble"]` that its text does not hold, such as the header of a table that begins
+    before it, stand above the text.
+    """
     title = _attribute(node.metadata.get("title", ""))
     source = _attribute(node.metadata.get("source", ""))
-    return f'<chunk id="{number}" source="{source}" title="{title}">\n{_text(node.get_content())}\n</chunk>\n'
+    text = node.get_content()
+    held = {line.strip() for line in text.splitlines()}
+    preamble = str(node.metadata.get("preamble", "")).splitlines()
+    shown = _text("\n".join([*(line for line in preamble if line.strip() not in held), text]))
+    return f'<chunk id="{number}" source="{source}" title="{title}">\n{shown}\n</chunk>\n'
 
 
 def render_context(nodes: Sequence[NodeWithScore]) -> str:

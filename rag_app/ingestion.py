@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.node_parser import NodeParser
@@ -23,6 +24,13 @@ Progress = Callable[[int, str], None]
 """Called with the number of documents done and the id of the last."""
 
 
+class _Cut(NamedTuple):
+    """How documents of a kind are cut, and a text that changes when they must be cut anew."""
+
+    parser: NodeParser
+    fingerprint: str
+
+
 class IngestionPipeline:
     """Stores documents for a tenant; the same documents again change nothing.
 
@@ -30,7 +38,7 @@ class IngestionPipeline:
         writer: where documents go.
         catalog: refuses a stored index that was built with other settings.
         parser: makes documents into parents and children.
-        faq_parser: does so for question-answer pairs.
+        kind_parsers: does so for documents of a kind, by the kind that their metadata names.
         embed_model: embeds the children.
         analyzer: makes the children's search tokens.
         index_settings: what the stored index depends on, by name.
@@ -44,7 +52,7 @@ class IngestionPipeline:
         writer: DocumentWriter,
         catalog: TenantCatalog,
         parser: NodeParser,
-        faq_parser: NodeParser,
+        kind_parsers: Mapping[str, NodeParser],
         embed_model: BaseEmbedding,
         analyzer: PersianAnalyzer,
         index_settings: Mapping[str, str],
@@ -53,16 +61,13 @@ class IngestionPipeline:
     ) -> None:
         self._writer = writer
         self._catalog = catalog
-        self._parser = parser
-        self._faq_parser = faq_parser
         self._embed_model = embed_model
         self._analyzer = analyzer
         self._index_settings = dict(index_settings)
         self._batch_size = batch_size
         self._max_file_mb = max_file_mb
-        self._fingerprint = json.dumps(
-            [self._index_settings, parser.to_dict(), faq_parser.to_dict()], sort_keys=True, default=str
-        )
+        self._default = _Cut(parser, self._fingerprint(parser))
+        self._by_kind = {kind: _Cut(own, self._fingerprint(own)) for kind, own in kind_parsers.items()}
 
     def run(
         self,
@@ -118,9 +123,19 @@ class IngestionPipeline:
             self._writer.write(tenant, parsed[doc_id])
             yield "updated" if doc_id in stored else "added", doc_id, len(parsed[doc_id].children)
 
+    def _fingerprint(self, parser: NodeParser) -> str:
+        return json.dumps([self._index_settings, parser.to_dict()], sort_keys=True, default=str)
+
+    def _cut(self, document: Document) -> _Cut:
+        kind = document.metadata.get("kind")
+        return self._by_kind.get(kind, self._default) if isinstance(kind, str) else self._default
+
     def _hash(self, document: Document) -> str:
         content = json.dumps(
-            [self._fingerprint, document.text, document.metadata], sort_keys=True, ensure_ascii=False, default=str
+            [self._cut(document).fingerprint, document.text, document.metadata],
+            sort_keys=True,
+            ensure_ascii=False,
+            default=str,
         )
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -129,7 +144,7 @@ class IngestionPipeline:
         texts: list[str] = []
         for document in documents:
             owned = Document(id_=document.node_id, text=document.text, metadata={**document.metadata, "tenant": tenant})
-            parser = self._faq_parser if document.metadata.get("kind") == "faq" else self._parser
+            parser = self._cut(document).parser
             nodes = [node for node in parser.get_nodes_from_documents([owned]) if isinstance(node, TextNode)]
             children = [node for node in nodes if NodeRelationship.PARENT in node.relationships]
             searched = [child.get_content(MetadataMode.EMBED) for child in children]

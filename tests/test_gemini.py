@@ -78,6 +78,46 @@ def test_taking_a_delimiter_apart_costs_no_token(look_alike: str) -> None:
     assert EstimatedTokenCounter().count(rendered) == EstimatedTokenCounter().count(rendered.replace("(", "<"))
 
 
+HEADER, ROW = "| روش | هزینه |", "| پیک | ۱۲۰٬۰۰۰ تومان |"
+
+
+def with_preamble(text: str, *lines: str) -> TextNode:
+    return TextNode(text=text, metadata={"title": "ارسال", "source": "manual", "preamble": "\n".join(lines)})
+
+
+def test_the_lines_above_a_chunk_are_shown_above_it() -> None:
+    assert render_chunk(1, with_preamble(ROW, "## هزینه", HEADER)) == (
+        f'<chunk id="1" source="manual" title="ارسال">\n## هزینه\n{HEADER}\n{ROW}\n</chunk>\n'
+    )
+
+
+def test_a_line_that_the_text_holds_itself_is_not_shown_twice() -> None:
+    text = f"## هزینه\n\n{HEADER} \n|---|---|\n{ROW}"
+    assert f'title="ارسال">\n# ارسال کتاب\n{text}\n<' in render_chunk(
+        1, with_preamble(text, "# ارسال کتاب", "## هزینه", HEADER)
+    )
+
+
+def test_a_line_is_shown_where_the_text_holds_it_within_another() -> None:
+    assert ">\n## هزینه\nمتن ## هزینه\n<" in render_chunk(1, with_preamble("متن ## هزینه", "## هزینه"))
+
+
+@pytest.mark.parametrize("look_alike", LOOK_ALIKES)
+def test_a_line_above_a_chunk_can_not_imitate_a_delimiter(look_alike: str) -> None:
+    assert render_chunk(1, with_preamble("متن", look_alike)).count("<") == 2
+
+
+COUNTED = st.lists(st.sampled_from([HEADER, ROW, "## هزینه", "متن", " ", "\n", "<chunk>"]), max_size=8).map("\n".join)
+
+
+@given(COUNTED, COUNTED)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_a_chunk_costs_no_more_than_its_text_and_what_stands_around_a_short_one(text: str, preamble: str) -> None:
+    count = EstimatedTokenCounter().count  # so the token budget counts
+    shown = with_preamble(text.strip(), preamble)
+    assert count(render_chunk(9, shown)) <= count(render_chunk(99, with_preamble("x", preamble))) + count(text.strip())
+
+
 PIECES = ["<", ">", "/", "chunk", "Context", " ", "\n", "\u200b", '"', "متن"]
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.node_parser import NodeParser
 from llama_index.core.schema import Document
 from sqlalchemy import text
 
@@ -12,7 +13,7 @@ from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
 from rag_app.errors import IndexMismatchError, InvalidInputError
 from rag_app.ingestion import IngestionPipeline
-from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser
+from rag_app.node_parsers import ParentChildNodeParser
 from rag_app.persian import PersianAnalyzer
 from rag_app.schema import IngestReport
 from rag_app.storage import Database, DocumentWriter, TenantCatalog
@@ -46,15 +47,17 @@ def pipeline(
     embed_dim: int = 1024,
     batch_size: int = 32,
     max_file_mb: float = 20,
+    parser: NodeParser | None = None,
+    kind_parsers: Mapping[str, NodeParser] | None = None,
 ) -> IngestionPipeline:
-    """Return what `factory.build` makes of the same settings."""
+    """Return what `factory.build` makes of the same settings, without parsers for kinds of documents."""
     used = analyzer or PersianAnalyzer()
     embed_model = HashingEmbedding(embed_dim=embed_dim)
     return IngestionPipeline(
         writer=DocumentWriter(database),
         catalog=TenantCatalog(database),
-        parser=ParentChildNodeParser(child_tokens=child_tokens, parent_tokens=parent_tokens),
-        faq_parser=FaqNodeParser(child_tokens=child_tokens, parent_tokens=parent_tokens),
+        parser=parser or ParentChildNodeParser(child_tokens=child_tokens, parent_tokens=parent_tokens),
+        kind_parsers=kind_parsers or {},
         embed_model=embed_model,
         analyzer=used,
         index_settings={"analyzer": used.fingerprint, "embedding": embed_model.fingerprint},
@@ -199,6 +202,66 @@ def test_other_chunk_sizes_cut_stored_documents_anew(app: RagApp, database: Data
     assert (counts(coarse), counts(fine)) == ((1, 0, 0, 0), (0, 1, 0, 0))
     assert fine.chunks == len(chunk_texts(app, tenant)) > coarse.chunks
     assert counts(pipeline(database, child_tokens=32, parent_tokens=128).run(given, tenant=tenant)) == (0, 0, 1, 0)
+
+
+class LaterParser(ParentChildNodeParser):
+    """A parser of a later version."""
+
+    rules: Any = "later"
+
+
+def test_rules_of_a_later_version_cut_stored_documents_anew(database: Database, tenant: str) -> None:
+    assert counts(pipeline(database).run([NOTE], tenant=tenant)) == (1, 0, 0, 0)
+    assert counts(pipeline(database, parser=LaterParser()).run([NOTE], tenant=tenant)) == (0, 1, 0, 0)
+    assert counts(pipeline(database, parser=LaterParser()).run([NOTE], tenant=tenant)) == (0, 0, 1, 0)
+
+
+def test_a_document_is_cut_by_the_parser_of_its_kind_and_only_it_is_cut_anew_with_that(
+    app: RagApp, database: Database, tenant: str
+) -> None:
+    given: list[Any] = [{"id": "d", "text": LONG}, {"id": "own", "text": LONG, "kind": "own"}]
+    given += [{"id": f"odd{place}", "text": "متن", "kind": kind} for place, kind in enumerate(([], {}, 7, None, "odd"))]
+    coarse = ParentChildNodeParser(child_tokens=400)
+    chunks = pipeline(database).run(given[:1], tenant=tenant).chunks
+    report = pipeline(database, kind_parsers={"own": coarse}).run(given, tenant=tenant)
+    assert counts(report) == (6, 0, 1, 0)
+    assert 1 < report.chunks - 5 < chunks
+    assert counts(pipeline(database).run(given, tenant=tenant)) == (0, 1, 6, 0)
+
+
+def test_the_fields_of_a_product_are_found_and_shown(app: RagApp, tenant: str) -> None:
+    products = [
+        {"id": f"p{number}", "title": "کتاب", "text": "کتاب اصلی دوره.", "sku": f"DE-{number}77", "kind": "product"}
+        for number in range(1, 9)
+    ]
+    app.ingest([{**product, "metadata": {"price": 450_000}} for product in products], tenant=tenant)
+    first = app.retrieve("قیمت DE-577 چنده؟", tenant=tenant).nodes[0].node
+    assert first.metadata["doc_id"] == "p5"
+    context = app.retrieve("DE-577", tenant=tenant).context
+    assert "\nprice: 450,000\nsku: DE-577\nکتاب اصلی دوره.\n" in context
+
+
+def test_the_rows_of_a_csv_of_products_are_found_and_shown(app: RagApp, tenant: str, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("نام,کد,قیمت\nکتاب آبی,B-1,450000\nکتاب سبز,B-2,380000\n", "utf-8")
+    assert counts(app.ingest(tmp_path, tenant=tenant)) == (2, 0, 0, 0)
+    found = app.retrieve("کد B-2", tenant=tenant)
+    assert found.nodes[0].node.metadata["doc_id"] == "p.csv#B-2"
+    assert "کد: B-2\nقیمت: 380,000\nکتاب سبز" in found.context
+
+
+def test_a_piece_of_a_long_table_is_found_by_its_header_and_shown_with_it(app: RagApp, tenant: str) -> None:
+    rows = "".join(f"| شهر شماره {number} | {number}۵٬۰۰۰ تومان |\n" for number in range(10, 90))
+    table = f"# باربری\n\n## تعرفه\n\n| مقصد | کرایه |\n|---|---|\n{rows}"
+    app.ingest([{"id": "m", "title": "باربری", "text": table}], tenant=tenant)
+    result = app.retrieve("کرایه شهر شماره 77", tenant=tenant, primary_budget=150, secondary_budget=0)
+    assert "| شهر شماره 77 |" in result.context
+    shown = result.context.splitlines()
+    assert shown[1:3] == ["## تعرفه", "| مقصد | کرایه |"]
+    assert result.tokens <= 150
+    with app.database.transaction(tenant) as connection:
+        tokens = list(connection.scalars(text("SELECT tokens FROM rag_app.data_chunks")))
+    assert len(tokens) > 8
+    assert all("کرایه" in words.split() for words in tokens)
 
 
 def test_an_embedding_of_another_length_is_refused_and_changes_nothing(

@@ -230,6 +230,109 @@ def test_documents_come_one_at_a_time(write: Write) -> None:
     assert isinstance(next(read(items)), Document)
 
 
+PAIR = {"question": "ارسال چند روز است؟", "answer": "سه روز."}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        PAIR,
+        {"پرسش": PAIR["question"], "پاسخ": PAIR["answer"]},
+        {"سؤال": f" {PAIR['question']} ", "جواب": f"{PAIR['answer']}\n", "text": None},
+    ],
+)
+def test_a_record_with_question_and_answer_is_a_pair_of_a_faq(record: dict[str, Any]) -> None:
+    document = one(record)
+    assert document.text == "ارسال چند روز است؟\nسه روز."
+    title = PAIR["question"]
+    assert document.metadata == {"doc_id": document.node_id, "source": "documents", "title": title, "kind": "faq"}
+
+
+def test_a_pair_is_named_by_its_id_else_by_its_question_as_in_a_csv_of_that_name(write: Write) -> None:
+    assert one({**PAIR, "id": 7}).node_id == "7"
+    assert one(PAIR).node_id == one({**PAIR, "answer": "چهار روز."}).node_id
+    assert one(PAIR).node_id.startswith("faq#")
+    jsonl = one(write("a.jsonl", json.dumps(PAIR)))
+    csv = one(write("a.csv", f"question,answer\n{PAIR['question']},{PAIR['answer']}\n"))
+    assert jsonl.node_id.partition("#")[2] == csv.node_id.partition("#")[2]
+    assert jsonl.node_id.startswith("a.jsonl#")
+
+
+def test_a_pair_keeps_what_else_the_record_holds() -> None:
+    document = one({**PAIR, "title": "ارسال", "source": "help", "metadata": {"page": 2}, "lang": "fa"})
+    assert document.metadata == {
+        "page": 2,
+        "lang": "fa",
+        "question": PAIR["question"],
+        "kind": "faq",
+        "doc_id": document.node_id,
+        "source": "help",
+        "title": "ارسال",
+    }
+
+
+def test_a_record_with_a_text_of_its_own_is_no_pair() -> None:
+    document = one({**PAIR, **GOOD})
+    assert document.text == GOOD["text"]
+    assert "kind" not in document.metadata
+    assert document.metadata["question"] == PAIR["question"]
+
+
+PRODUCTS = "sku,name,description,price,رنگ\nB-1,کتاب آبی,سطح A1 دارد.,450000,آبی\nB-2,کتاب سبز,,۳۸۰۰۰۰,\n"
+
+
+def test_every_row_of_a_csv_of_products_is_a_record(write: Write) -> None:
+    first, second = read_all(write("products.csv", PRODUCTS))
+    assert isinstance(first, Document)
+    assert isinstance(second, Document)
+    assert (first.node_id, first.text) == ("products.csv#B-1", "سطح A1 دارد.")
+    assert first.metadata == {
+        "sku": "B-1",
+        "price": "450000",
+        "رنگ": "آبی",
+        "kind": "record",
+        "doc_id": "products.csv#B-1",
+        "source": "knowledge",
+        "title": "کتاب آبی",
+    }
+    assert second.text == second.metadata["title"] == "کتاب سبز"
+    assert "رنگ" not in second.metadata
+
+
+@pytest.mark.parametrize(
+    ("header", "doc_id"),
+    [
+        ("id,title", "p.csv#7"),
+        ("شناسه,عنوان", "p.csv#7"),
+        ("کد,نام", "p.csv#7"),
+        ("كد محصول,نام_محصول", "p.csv#7"),
+        (" SKU , Name ", "p.csv#7"),
+        ("price,name", "p.csv#"),
+    ],
+)
+def test_the_columns_of_a_record_have_names_in_either_language(write: Write, header: str, doc_id: str) -> None:
+    document = one(write("p.csv", f"{header}\n7,کتاب\n"))
+    assert document.metadata["title"] == "کتاب"
+    assert document.node_id.startswith(doc_id)
+    assert len(document.node_id) == (len(doc_id) if doc_id.endswith("7") else len("p.csv#") + 12)
+
+
+def test_a_record_without_a_code_keeps_its_id_when_rows_move(write: Write) -> None:
+    before = read_all(write("p.csv", "name,price\nکتاب,1\nدفتر,2\n"))
+    after = read_all(write("p.csv", "name,price\nمداد,3\nدفتر,4\nکتاب,5\n"))
+    ids = [
+        {row.metadata["title"]: row.node_id for row in rows if isinstance(row, Document)} for rows in (before, after)
+    ]
+    assert ids[0].items() <= ids[1].items()
+
+
+def test_a_long_cell_of_a_record_is_text_to_read_and_a_number_of_the_row_no_field(write: Write) -> None:
+    long = "ویژگی مهم این کتاب " * 20
+    document = one(write("p.csv", f"id,name,text,ویژگی‌ها,source\n1,کتاب,متن.,{long},shop\n"))
+    assert document.text == f"متن.\n\nویژگی‌ها: {long.strip()}"
+    assert document.metadata == {"kind": "record", "doc_id": "p.csv#1", "source": "shop", "title": "کتاب"}
+
+
 # What is skipped, while the rest is read
 
 
@@ -323,6 +426,7 @@ def test_an_empty_file_is_skipped(write: Write, name: str, content: str) -> None
         ('"a.txt"', "a document is a dict, a path or a Document, not str"),
         ("null", "a document is a dict, a path or a Document, not NoneType"),
         ('{"text": "متن"}', "the record has no id"),
+        ('{"question": "چرا؟"}', "the pair has no answer"),
         ('{"id": "a", "text": "\\u0000"}', "the text holds NUL"),
         ('{"id": "a", "text": "\\ud800"}', "the text holds NUL characters or lone surrogates"),
         ('{"id": "a", "text": "متن", "n": NaN}', "the metadata can not be stored as JSON"),
@@ -343,6 +447,14 @@ def test_a_bad_line_of_jsonl_is_skipped_by_number(write: Write, line: str, reaso
     ("record", "reason"),
     [
         ({"text": "متن"}, "the record has no id"),
+        ({"question": "چرا؟"}, "the pair has no answer"),
+        ({"question": "چرا؟", "answer": " "}, "the pair has no answer"),
+        ({"پاسخ": "چون"}, "the pair has no question"),
+        ({"id": "a", "question": None, "answer": "چون"}, "the pair has no question"),
+        ({"question": ["چرا؟"], "answer": "چون"}, "the question must be a string, not list"),
+        ({"question": "چرا؟", "answer": {"a": 1}}, "the answer must be a string, not dict"),
+        ({"question": "چرا؟\0", "answer": "چون"}, "the text holds NUL"),
+        ({"question": "چرا؟", "answer": "چون", "metadata": 3}, "metadata must be an object, not int"),
         ({"id": "", "text": "متن"}, "document id is empty"),
         ({"id": 1.5, "text": "متن"}, "document id must be a string, not float: 1.5"),
         ({"id": True, "text": "متن"}, "document id must be a string, not bool: True"),
@@ -389,21 +501,28 @@ def test_a_skipped_record_is_named_by_its_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"), [("q,a\nالف,ب\n", "q, a"), ("question,x\nالف,ب\n", "question, x"), ("", "none")]
+    ("content", "found"),
+    [
+        ("q,a\nالف,ب\n", "q, a"),
+        ("question,x\nالف,ب\n", "question, x"),
+        ("", "none"),
+        ("answer,name\nالف,ب\n", "answer, name"),
+    ],
 )
 def test_a_faq_without_its_columns_is_skipped_and_says_what_it_found(write: Write, content: str, found: str) -> None:
     assert skipped(write("faq.csv", content)).reason == (
-        f"a FAQ file needs the columns question and answer (or پرسش and پاسخ); found: {found}"
+        "a CSV file needs the columns question and answer (or پرسش and پاسخ), or a column title or name (or عنوان, "
+        f"نام) for records; found: {found}"
     )
 
 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("چرا؟,", "the row has no answer"),
-        ("چرا؟", "the row has no answer"),
-        ("چرا؟,  ", "the row has no answer"),
-        (",چون", "the row has no question"),
+        ("چرا؟,", "the pair has no answer"),
+        ("چرا؟", "the pair has no answer"),
+        ("چرا؟,  ", "the pair has no answer"),
+        (",چون", "the pair has no question"),
         ("چرا؟,چون, و چرا", "the row has more cells than there are columns; put quotes around cells that hold commas"),
         ("چرا؟," + "ا" * 150_000, "the line is not CSV: field larger than field limit"),
     ],
@@ -412,6 +531,23 @@ def test_a_bad_row_of_a_faq_is_skipped_by_number(write: Write, row: str, reason:
     path = write("faq.csv", f"question,answer\nاول,یک\n{row}\nآخر,دو\n")
     entries = read_all(path)
     assert [entry.text for entry in entries if isinstance(entry, Document)] == ["اول\nیک", "آخر\nدو"]
+    (entry,) = (entry for entry in entries if isinstance(entry, Skipped))
+    assert entry.origin == f"{path}:3"
+    assert reason in entry.reason
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (",متن,5", "the row has no name"),
+        ("کتاب,متن,5,6", "the row has more cells than there are columns"),
+        ("کتاب," + "ا" * 150_000, "the line is not CSV: field larger than field limit"),
+    ],
+)
+def test_a_bad_row_of_records_is_skipped_by_number(write: Write, row: str, reason: str) -> None:
+    path = write("p.csv", f"name,text,price\nاول,یک,1\n{row}\nآخر,دو,2\n")
+    entries = read_all(path)
+    assert [entry.text for entry in entries if isinstance(entry, Document)] == ["یک", "دو"]
     (entry,) = (entry for entry in entries if isinstance(entry, Skipped))
     assert entry.origin == f"{path}:3"
     assert reason in entry.reason

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from llama_index.core.schema import BaseNode, TextNode
+from pydantic import PositiveInt
 
-from llama_index.core.schema import BaseNode
-
-from rag_app.node_parsers.parent_child import ParentChildNodeParser, parent_with_children
+from rag_app.node_parsers.parent_child import WholeNodeParser
 
 
-class FaqNodeParser(ParentChildNodeParser):
-    """Makes each question-answer pair one child of one parent, unless it is longer than a parent may be."""
+class FaqNodeParser(WholeNodeParser):
+    """Makes each question-answer pair one child of one parent, unless it is longer than a parent may be.
+
+    What is searched of a pair holds the question `question_weight` times: once as it stands in the pair, and before it
+    as often as is missing, from the metadata `question`, or `title` where the question is the title. What is shown
+    holds it once.
+
+    Args:
+        child_tokens: the most tokens of a child's text where a pair is split.
+        parent_tokens: the most tokens of a pair that stays whole.
+        question_weight: how often the question counts; with 1 the pair alone is searched.
+    """
+
+    question_weight: PositiveInt = 2
 
     @classmethod
     def class_name(cls) -> str:
         """Return the name that LlamaIndex stores."""
         return "FaqNodeParser"
 
-    def _parse_nodes(self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: Any) -> list[BaseNode]:
-        parsed: list[BaseNode] = []
-        for document in nodes:
-            pair = document.get_content()
-            if self._counter.count(pair) <= self.parent_tokens:
-                parsed += parent_with_children(
-                    document, document.as_related_node_info(), (0, len(pair)), [(0, len(pair))]
-                )
-            else:
-                parsed += self._parse_document(document)
-        return parsed
+    def _whole(self, document: BaseNode) -> list[TextNode]:
+        nodes = super()._whole(document)
+        for node in nodes:
+            node.excluded_embed_metadata_keys = [key for key in node.excluded_embed_metadata_keys if key != "question"]
+            node.text_template = "{metadata_str}\n" * (self.question_weight - 1) + "{content}"
+        return nodes

@@ -9,18 +9,21 @@ from rag_app.persian.sentences import CUTS, Span
 from rag_app.schema import TokenCounter
 
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}\s")
+_DELIMITER_ROW = r"[ \t]*\|[ \t:|-]*-[ \t:|-]*(?:\n|$)"
+_TABLE_HEADER = re.compile(rf"{_DELIMITER_ROW}|[ \t]*\|[^\n]*\n{_DELIMITER_ROW}")
 _MOST_TOKENS_OF_A_CHARACTER = 4
 
 
 def pack(text: str, spans: Iterable[Span], max_tokens: int, counter: TokenCounter) -> list[Span]:
     """Join neighbouring spans into longer ones of at most `max_tokens` tokens that cover the same text.
 
-    A heading stays with what follows it and begins a new piece once the current one is half full. A span that is too
-    long by itself is cut between sentences (a list item may hold some), else clauses, else words, else anywhere.
+    A heading stays with what follows it and begins a new piece once the current one is half full; the header of a
+    table stays with its first row. A span that is too long by itself is cut at the first of `CUTS` that makes it fit,
+    else anywhere: a number or an address is cut only if it is longer than a piece.
     """
     pieces: list[Span] = []
     filled = max_tokens + 1
-    for start, end in _with_headings(text, spans):
+    for start, end in _with_what_they_head(text, spans):
         for left, right in _cut(text, start, end, max_tokens, counter):
             tokens = counter.count(text[left:right]) + text[left].isspace()  # white space counts more when joined
             new_section = bool(_HEADING.match(text, left)) and filled > max_tokens / 2
@@ -33,14 +36,14 @@ def pack(text: str, spans: Iterable[Span], max_tokens: int, counter: TokenCounte
     return pieces
 
 
-def _with_headings(text: str, spans: Iterable[Span]) -> Iterator[Span]:
-    """Join each heading, or run of headings, to the span after it."""
+def _with_what_they_head(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Join each heading, each header of a table, and each run of them to the span after it."""
     waiting: int | None = None
     end = 0
     for start, end in spans:
         if waiting is None:
             waiting = start
-        if not _HEADING.match(text, start):
+        if not (_HEADING.match(text, start) or _TABLE_HEADER.match(text, start)):
             yield waiting, end
             waiting = None
     if waiting is not None:

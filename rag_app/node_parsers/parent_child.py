@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import BaseNode, Document, NodeRelationship, RelatedNodeInfo, TextNode
 from pydantic import PositiveInt, PrivateAttr, model_validator
 
 from rag_app.node_parsers.packing import pack
+from rag_app.node_parsers.preamble import PREAMBLE, preambles
 from rag_app.persian import sentence_spans
 from rag_app.persian.sentences import Span
 from rag_app.schema import TokenCounter
@@ -25,13 +26,19 @@ class ParentChildNodeParser(NodeParser):
     `relationships[NodeRelationship.PARENT]`, and every node its place in the document in `start_char_idx` and
     `end_char_idx`. Node ids depend on the tenant, the document's id and the place alone.
 
+    A node that begins in the middle of a section or a table has the headings above it and the table's header row in
+    `metadata["preamble"]`, one to a line. They are searched and shown with the node and count towards no size, so that
+    its text remains that of the document; a line that is itself longer than a child is left out.
+
     Args:
-        child_tokens: the most tokens of a child.
-        parent_tokens: the most tokens of a parent.
+        child_tokens: the most tokens of a child's text.
+        parent_tokens: the most tokens of a parent's text.
+        rules: the version of the rules; documents that were cut by another are cut anew.
     """
 
     child_tokens: PositiveInt = 128
     parent_tokens: PositiveInt = 512
+    rules: Literal[2] = 2
     _counter: TokenCounter = PrivateAttr(default_factory=EstimatedTokenCounter)
 
     @model_validator(mode="after")
@@ -51,47 +58,71 @@ class ParentChildNodeParser(NodeParser):
     def _postprocess_parsed_nodes(self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]) -> list[BaseNode]:
         return nodes  # LlamaIndex would look their places up by text, which a repeated sentence misleads
 
-    def _parse_document(self, document: BaseNode) -> list[BaseNode]:
+    def _parse_document(self, document: BaseNode) -> list[TextNode]:
         text = document.get_content()
         source = document.as_related_node_info()  # made once: it holds a hash of the whole text
         sentences = sentence_spans(text)
         starts, ends = [left for left, _ in sentences], [right for _, right in sentences]
-        parsed: list[BaseNode] = []
+        above = preambles(text, sentences, str(document.metadata.get("title", "")))
+
+        def node(kind: str, span: Span) -> TextNode:
+            return self._node(document, source, kind, span, above[bisect_right(starts, span[0]) - 1])
+
+        parsed: list[TextNode] = []
         for start, end in _trimmed(text, pack(text, sentences, self.parent_tokens, self._counter)):
             overlapping = sentences[bisect_right(ends, start) : bisect_left(starts, end)]
             within = [(max(left, start), min(right, end)) for left, right in overlapping]
             children = _trimmed(text, pack(text, within, self.child_tokens, self._counter))
-            parsed += parent_with_children(document, source, (start, end), children)
+            parsed += _linked(node("parent", (start, end)), [node("child", span) for span in children])
         return parsed
 
+    def _node(
+        self, document: BaseNode, source: RelatedNodeInfo, kind: str, span: Span, above: Sequence[str] = ()
+    ) -> TextNode:
+        start, end = span
+        place = f"{document.metadata.get('tenant', '')}\0{document.node_id}\0{kind}\0{start}\0{end}"
+        preamble = [line for line in above if self._counter.count(line) <= self.child_tokens]
+        return TextNode(
+            id_=hashlib.sha256(place.encode()).hexdigest()[:32],
+            text=document.get_content()[start:end],
+            start_char_idx=start,
+            end_char_idx=end,
+            metadata={**document.metadata, **({PREAMBLE: "\n".join(preamble)} if preamble else {})},
+            excluded_embed_metadata_keys=[key for key in document.metadata if key not in ("title", PREAMBLE)],
+            excluded_llm_metadata_keys=[key for key in document.metadata if key != PREAMBLE],
+            metadata_template="{value}",
+            text_template="{metadata_str}\n{content}",
+            relationships={NodeRelationship.SOURCE: source},
+        )
 
-def parent_with_children(
-    document: BaseNode, source: RelatedNodeInfo, parent_span: Span, child_spans: Sequence[Span]
-) -> list[BaseNode]:
-    """Return the parent node and its child nodes, linked to each other and to the document."""
-    parent = _node(document, source, "parent", parent_span)
-    children = [_node(document, source, "child", span) for span in child_spans]
+
+class WholeNodeParser(ParentChildNodeParser):
+    """Makes each document one child of one parent, unless it is longer than a parent may be."""
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name that LlamaIndex stores."""
+        return "WholeNodeParser"
+
+    def _parse_document(self, document: BaseNode) -> list[TextNode]:
+        text = document.get_content()
+        return (
+            super()._parse_document(document)
+            if self._counter.count(text) > self.parent_tokens
+            else self._whole(document)
+        )
+
+    def _whole(self, document: BaseNode) -> list[TextNode]:
+        span, source = (0, len(document.get_content())), document.as_related_node_info()
+        return _linked(self._node(document, source, "parent", span), [self._node(document, source, "child", span)])
+
+
+def _linked(parent: TextNode, children: Sequence[TextNode]) -> list[TextNode]:
+    """Return the parent and its children, linked to each other."""
     for child in children:
         child.relationships[NodeRelationship.PARENT] = parent.as_related_node_info()
     parent.relationships[NodeRelationship.CHILD] = [child.as_related_node_info() for child in children]
     return [parent, *children]
-
-
-def _node(document: BaseNode, source: RelatedNodeInfo, kind: str, span: Span) -> TextNode:
-    start, end = span
-    place = f"{document.metadata.get('tenant', '')}\0{document.node_id}\0{kind}\0{start}\0{end}"
-    return TextNode(
-        id_=hashlib.sha256(place.encode()).hexdigest()[:32],
-        text=document.get_content()[start:end],
-        start_char_idx=start,
-        end_char_idx=end,
-        metadata=dict(document.metadata),
-        excluded_embed_metadata_keys=[key for key in document.metadata if key != "title"],
-        excluded_llm_metadata_keys=list(document.metadata),
-        metadata_template="{value}",
-        text_template="{metadata_str}\n{content}",
-        relationships={NodeRelationship.SOURCE: source},
-    )
 
 
 def _trimmed(text: str, spans: Sequence[Span]) -> list[Span]:

@@ -7,20 +7,35 @@ import re
 Span = tuple[int, int]
 
 # Full stops that end no sentence: single letters («ه.ش.», «ق.ظ.», "e.g."), ordinals within a line ("1. ثبت 2. پرداخت";
-# a Persian sentence ends in a verb, seldom in a number) and titles.
+# a Persian sentence ends in a verb, seldom in a number), titles and references.
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(«\"])(?:(?:[^\W\d_]\.)*[^\W\d_]|\d{1,2}|Dr|Mr|Mrs|Ms|No|vs|etc|approx)\.[»”\"')\]]*$"
+    r"(?:^|[\s(«\"])(?:(?:[^\W\d_]\.)*[^\W\d_]|\d{1,2}|دکتر|مهندس|نک|رک|قس|صص"
+    r"|Dr|Prof|Mr|Mrs|Ms|St|No|vs|etc|approx|Tel|Ltd|Inc)\.[»”\"')\]\u200c\u200e\u200f]*$"
 )
-# The look-behind keeps a long run of full stops, as in a table of contents, from being tried at each of them.
-_SENTENCE_END = re.compile(r"(?<![.!?؟…])[.!?؟…]+[»”\"')\]]*(?=\s)|؛(?=\s)|\n")
-_STRUCTURED_LINE = re.compile(r"[ \t]*(?:[-*•▪–—+]\s|[\d۰-۹٠-٩]{1,3}[.)\-ـ]\s|#{1,6}\s|\|)")
+_LETTERS = "[آ-غف-يپچژکگی]{2}"
+# The look-behind keeps a long run of full stops, as in a table of contents, from being tried at each of them. Between
+# Persian words the space after a mark is often left out: «رایگان است.پست دو روزه می‌رسد».
+_SENTENCE_END = re.compile(
+    r"(?<![.!?؟…])[.!?؟…]+[»”\"')\]\u200c\u200e\u200f]*(?=\s)|؛(?=\s)|\n"
+    rf"|(?<={_LETTERS})[.!?؟…]+(?={_LETTERS})"
+)
+_LATIN_OR_ADDRESS = re.compile("[A-Za-z/@]")  # «سایت.ایران/تماس» holds no end of a sentence
+_STRUCTURED_LINE = re.compile(
+    r"[ \t]*(?:[-*•●▪■◦○▸►✓✔✅–—+]\ufe0f?\s|\(?[\d۰-۹٠-٩]{1,3}[.)\-ـ]\s|(?:الف|[ب-ی])\)\s|#{1,6}\s|\|)"
+)
 _TERMINAL = ".!?؟…:؛»"
-# Where a sentence that is too long is cut, the best place first: sentences within it, clauses, words.
+# Where a sentence that is too long is cut, the best place first: table rows, sentences, clauses, table cells, lists,
+# words but for the parts of a spaced number, any words, before and after words, and before and after numbers.
 CUTS = (
+    re.compile(r"(?<=\|)[ \t]*\n"),
     re.compile(r"(?:(?<=[!?؟…])|(?<=[\w\u200c]{3}\.))\s+"),
     re.compile(r"(?<=[؛;:])\s+"),
-    re.compile(r"(?<=[،,|])\s+"),
+    re.compile(r"\|\s*"),
+    re.compile(r"(?<=[،,])\s+"),
+    re.compile(r"(?<![\d\s])\s+|\s++(?!\d)"),
     re.compile(r"\s+"),
+    re.compile(r"[^\s|]+|[\s|]+"),
+    re.compile(r"\d+(?:[.,/:٬٫]\d+)*|\D+"),
 )
 
 
@@ -54,7 +69,12 @@ def sentence_spans(text: str) -> list[Span]:
 
 
 def _sentence_ends(text: str, start: int, end: int) -> bool:
-    return not _ABBREVIATION.search(text, max(start - 1, end - 24, 0), end)
+    if _ABBREVIATION.search(text, max(start - 1, end - 24, 0), end):
+        return False
+    if text[end].isspace():
+        return True
+    word = text[max(start, end - 200) : end].split()[-1] + text[end : end + 200].split()[0]
+    return not _LATIN_OR_ADDRESS.search(word)
 
 
 def _line_ends(text: str, newline: int) -> bool:

@@ -1,4 +1,6 @@
-from llama_index.core.schema import BaseNode, Document, MetadataMode, NodeRelationship
+import pytest
+from llama_index.core.schema import Document, MetadataMode, TextNode
+from pydantic import ValidationError
 
 from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser
 from rag_app.tokens import EstimatedTokenCounter
@@ -7,12 +9,14 @@ QUESTION = "شهریه را چطور بپردازم؟"
 SENTENCE = "شهریه را می‌توانید نقدی یا در سه قسط بپردازید. "
 
 
-def parse(answer: str, parser: ParentChildNodeParser) -> tuple[list[BaseNode], list[BaseNode]]:
+def parse(answer: str, parser: ParentChildNodeParser, **metadata: str) -> tuple[list[TextNode], list[TextNode]]:
     document = Document(
-        id_="faq.csv#1", text=f"{QUESTION}\n{answer}", metadata={"title": QUESTION, "kind": "faq", "tenant": "t"}
+        id_="faq.csv#1",
+        text=f"{QUESTION}\n{answer}",
+        metadata={"title": QUESTION, "kind": "faq", "tenant": "t", **metadata},
     )
-    nodes = parser.get_nodes_from_documents([document])
-    children = [node for node in nodes if NodeRelationship.PARENT in node.relationships]
+    nodes = [node for node in parser.get_nodes_from_documents([document]) if isinstance(node, TextNode)]
+    children = [node for node in nodes if node.parent_node is not None]
     return [node for node in nodes if node not in children], children
 
 
@@ -46,6 +50,29 @@ def test_any_other_parser_splits_the_pair() -> None:
 
 def test_each_pair_knows_its_place_and_document() -> None:
     _, (child,) = parse("نقدی یا قسطی.", FaqNodeParser())
-    assert child.get_content(MetadataMode.EMBED) == f"{QUESTION}\n{QUESTION}\nنقدی یا قسطی."
     assert child.ref_doc_id == "faq.csv#1"
-    assert (child.dict()["start_char_idx"], child.dict()["end_char_idx"]) == (0, len(f"{QUESTION}\nنقدی یا قسطی."))
+    assert (child.start_char_idx, child.end_char_idx) == (0, len(f"{QUESTION}\nنقدی یا قسطی."))
+
+
+@pytest.mark.parametrize("weight", [1, 2, 3])
+def test_the_question_is_searched_as_often_as_it_weighs_and_shown_once(weight: int) -> None:
+    _, (child,) = parse("نقدی یا قسطی.", FaqNodeParser(question_weight=weight))
+    assert child.get_content(MetadataMode.EMBED) == f"{QUESTION}\n" * weight + "نقدی یا قسطی."
+    assert child.get_content(MetadataMode.LLM) == f"{QUESTION}\nنقدی یا قسطی."
+
+
+def test_the_question_counts_twice_unless_asked_otherwise() -> None:
+    _, (child,) = parse("نقدی یا قسطی.", FaqNodeParser())
+    assert child.get_content(MetadataMode.EMBED).count(QUESTION) == 2
+
+
+def test_a_pair_with_a_title_of_its_own_is_searched_with_both() -> None:
+    _, (child,) = parse("نقدی یا قسطی.", FaqNodeParser(), title="پرداخت", question=QUESTION)
+    assert sorted(child.get_content(MetadataMode.EMBED).splitlines()) == sorted(
+        ["پرداخت", QUESTION, QUESTION, "نقدی یا قسطی."]
+    )
+
+
+def test_a_weight_below_one_is_refused() -> None:
+    with pytest.raises(ValidationError, match="question_weight"):
+        FaqNodeParser(question_weight=0)

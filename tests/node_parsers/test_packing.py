@@ -11,7 +11,9 @@ from rag_app.persian.sentences import Span
 from rag_app.tokens import EstimatedTokenCounter
 
 COUNTER = EstimatedTokenCounter()
-WORDS = ["سلام", "می\u200cخواهم", "آموزشگاه", "IELTS", "e.g.", "۱٬۲۵۰٬۰۰۰", "3.5", "😀", "a" * 90, "ه.ش."]
+NUMBERS = ["۱٬۲۵۰٬۰۰۰", "3.5", "۱٫۲", "۱۴۰۲/۰۵/۰۱", "12:30", "1,250,000"]
+ADDRESSES = ["info@shop.example.com", "https://shop.example.com/books?q=1&r=2.5"]
+WORDS = ["سلام", "می\u200cخواهم", "آموزشگاه", "IELTS", "e.g.", *NUMBERS, *ADDRESSES, "😀", "a" * 90, "ه.ش."]
 MARKS = [
     ". ",
     "؟ ",
@@ -29,6 +31,10 @@ MARKS = [
     "\n# ",
     "\n## ",
     "\n| ",
+    " | ",
+    "|",
+    " |\n",
+    "|\n|---|:--|\n|",
 ]
 DOCUMENT = st.lists(st.sampled_from(WORDS + MARKS), max_size=80).map("".join)
 
@@ -37,8 +43,12 @@ def packed(text: str, max_tokens: int) -> list[str]:
     return [text[start:end] for start, end in pack(text, sentence_spans(text), max_tokens, COUNTER)]
 
 
+def is_delimiter_row(line: str) -> bool:
+    return re.fullmatch(r"\|[ \t:|-]*-[ \t:|-]*", line.strip()) is not None
+
+
 def headed(text: str) -> list[Span]:
-    """Join each run of headings to the sentence after it: what is never cut unless it is too long."""
+    """Join each run of headings and table headers to the sentence after it: what is not cut unless it is too long."""
     units: list[Span] = []
     waiting = False
     for start, end in sentence_spans(text):
@@ -46,7 +56,16 @@ def headed(text: str) -> list[Span]:
             units[-1] = (units[-1][0], end)
         else:
             units.append((start, end))
-        waiting = re.match(r" {0,3}#{1,6}\s", text[start:end]) is not None
+        following = text[end : text.find("\n", end)] if "\n" in text[end:] else text[end:]
+        waiting = (
+            re.match(r" {0,3}#{1,6}\s", text[start:end]) is not None
+            or is_delimiter_row(text[start:end])
+            or (
+                text[start:].lstrip(" \t").startswith("|")
+                and text[start:end].count("\n") == 1
+                and is_delimiter_row(following)
+            )
+        )
     return units
 
 
@@ -76,8 +95,19 @@ def test_no_sentence_is_cut_unless_it_is_too_long_by_itself(text: str, max_token
 
 
 @given(DOCUMENT, st.integers(16, 80))
+@example("|" + "۱٬۲۵۰٬۰۰۰|" * 20, 16)  # a row without a space
+@example("الف" * 30 + "۱٬۲۵۰٬۰۰۰" + "ب" * 30, 16)
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_no_number_and_no_address_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
+    edges = {end for _, end in pack(text, sentence_spans(text), max_tokens, COUNTER)}
+    for found in re.finditer(r"[^\s|]*[@/][^\s|]*|\d+(?:[.,/:٬٫]\d+)*", text):
+        if COUNTER.count(found.group()) <= max_tokens:
+            assert not any(found.start() < edge < found.end() for edge in edges), found.group()
+
+
+@given(DOCUMENT.filter(lambda text: "|" not in text), st.integers(16, 80))
 @settings(max_examples=200, deadline=None, derandomize=True)
-def test_no_number_and_no_word_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
+def test_no_word_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
     edges = {end for _, end in pack(text, sentence_spans(text), max_tokens, COUNTER)}
     for word in re.finditer(r"\S+(?:\s+|$)", text):
         if COUNTER.count(word.group()) <= max_tokens:
@@ -134,6 +164,31 @@ def test_a_clause_that_is_too_long_is_cut_at_commas_then_at_words() -> None:
         "انگلیسی آلمانی فرانسه اسپانیایی ",
         "ایتالیایی روسی",
     ]
+
+
+def test_a_telephone_number_with_spaces_is_cut_only_where_no_other_space_is_left() -> None:
+    before, number, after = "شماره تلفن آموزشگاه زبان ما ", "021 8877 6655", " برای هر پرسش دیگر است"
+    for max_tokens in range(COUNTER.count(before), COUNTER.count(before + number)):
+        assert before in packed(before + number + after, max_tokens)
+    digits = "123 " * 30
+    assert packed(digits, 16) == ["123 " * 5] * 6
+
+
+TABLE = "| روش | هزینه |\n|---|---:|\n| پست | ۶۵٬۰۰۰ تومان |\n| پیک | ۱۲۰٬۰۰۰ تومان |\n"
+
+
+def test_the_header_of_a_table_stays_with_its_first_row() -> None:
+    before, first_row_ends = "هزینه به روش ارسال بستگی دارد و در صفحه پرداخت است.\n\n", TABLE.index("| پیک")
+    header = TABLE[: TABLE.index("| پست")]
+    max_tokens = COUNTER.count(before + header) + 2
+    assert packed(before + TABLE, max_tokens) == [before, TABLE[:first_row_ends], TABLE[first_row_ends:]]
+
+
+def test_a_table_is_cut_between_rows_and_a_row_that_is_too_long_between_cells() -> None:
+    rows = TABLE.splitlines(keepends=True)
+    assert packed(TABLE, 20) == [rows[0] + rows[1], rows[2], rows[3]]
+    row = "| پست پیشتاز، به سراسر ایران | ۶۵٬۰۰۰ تومان، تا یک کیلوگرم | دو روز |"
+    assert packed(row, 20) == ["| پست پیشتاز، به سراسر ایران | ", "۶۵٬۰۰۰ تومان، تا یک کیلوگرم | ", "دو روز |"]
 
 
 def test_a_list_item_that_is_too_long_is_cut_between_its_sentences() -> None:

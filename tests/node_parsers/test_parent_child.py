@@ -1,4 +1,6 @@
+import hashlib
 import itertools
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +12,9 @@ from rag_app.node_parsers import ParentChildNodeParser
 from rag_app.tokens import EstimatedTokenCounter
 
 COUNTER = EstimatedTokenCounter()
-WORDS = ["سلام", "می\u200cخواهم", "آموزشگاه", "IELTS", "۱٬۲۵۰٬۰۰۰", "3.5", "😀", "a" * 90]
-MARKS = [". ", "؟ ", "؛ ", "، ", "\n", "\n\n", " ", "   ", "\n- ", "\n# ", "\n| "]
+NUMBERS = ["۱٬۲۵۰٬۰۰۰", "3.5", "۱۴۰۲/۰۵/۰۱"]
+WORDS = ["سلام", "می\u200cخواهم", "آموزشگاه", "IELTS", "a@b.ir", *NUMBERS, "😀", "a" * 90]
+MARKS = [". ", "؟ ", "؛ ", "، ", "\n", "\n\n", " ", "   ", "\n- ", "\n# ", "\n## ", "\n| ", " |\n", "|\n|---|:--|\n|"]
 TEXT = st.lists(st.sampled_from(WORDS + MARKS), max_size=120).map("".join)
 GUIDE = (
     "# ثبت‌نام\n\nثبت‌نام در سایت انجام می‌شود. شهریه ۱٬۲۵۰٬۰۰۰ تومان است.\n\n"
@@ -78,6 +81,67 @@ def test_no_node_is_larger_than_asked_for(text: str, child_tokens: int, more: in
     parents, children = parse(text, child_tokens, child_tokens + more)
     assert all(COUNTER.count(parent.text) <= child_tokens + more for parent in parents)
     assert all(COUNTER.count(child.text) <= child_tokens for child in children)
+
+
+@given(TEXT, st.integers(16, 40), st.integers(0, 60))
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_no_node_begins_or_ends_within_a_number(text: str, child_tokens: int, more: int) -> None:
+    numbers = [(match.start(), match.end()) for match in re.finditer(r"\d+(?:[./٬]\d+)*", text)]
+    edges = {edge for nodes in parse(text, child_tokens, child_tokens + more) for node in nodes for edge in place(node)}
+    for start, end in numbers:
+        if COUNTER.count(text[start:end]) <= child_tokens:
+            assert not any(start < edge < end for edge in edges)
+
+
+PRICES = "| دوره | حضوری (تومان) |\n|---|---|\n" + "".join(f"| دورهٔ {n} | {n}٬۲۰۰٬۰۰۰ |\n" for n in range(1, 25))
+MANUAL = f"# شهریه\n\nشهریهٔ هر ترم چنین است.\n\n## بزرگسالان\n\n{PRICES}\n## اقساط\n\n" + "قسط‌ها ماهانه است. " * 12
+
+
+def preamble(node: TextNode) -> list[str]:
+    return str(node.metadata.get("preamble", "")).splitlines()
+
+
+def test_a_node_that_begins_within_a_table_has_its_header_and_headings_as_metadata() -> None:
+    header = "| دوره | حضوری (تومان) |"
+    for nodes in parse(MANUAL, 48, 128, title="شهریه"):
+        rows = [node for node in nodes if node.text.startswith("| دورهٔ")]
+        assert len(rows) > 1
+        assert all(preamble(node) == ["## بزرگسالان", header] for node in rows)
+        others = [node for node in nodes if node not in rows]
+        assert not any(header in preamble(node) for node in others)
+        assert header in "".join(node.text for node in others)
+
+
+def test_a_node_that_begins_within_a_section_has_its_headings() -> None:
+    _, children = parse(MANUAL, 48, 128)
+    instalments = [child for child in children if child.text.startswith("قسط‌ها")]
+    assert len(instalments) > 1
+    assert all(preamble(child) == ["# شهریه", "## اقساط"] for child in instalments)
+    assert preamble(children[0]) == []
+
+
+def test_the_preamble_is_searched_and_shown_and_no_part_of_the_text() -> None:
+    _, children = parse(MANUAL, 48, 128, title="شهریه", source="manual")
+    row = next(child for child in children if child.text.startswith("| دورهٔ"))
+    lines = "## بزرگسالان\n| دوره | حضوری (تومان) |"
+    assert row.get_content(MetadataMode.EMBED) == f"شهریه\n{lines}\n{row.text}"
+    assert row.get_content(MetadataMode.LLM) == f"{lines}\n{row.text}"
+    assert row.text in MANUAL
+
+
+def test_a_header_wider_than_a_child_is_left_out_of_the_preamble() -> None:
+    wide = "| " + " | ".join(f"ستون شماره {number}" for number in range(20)) + " |"
+    _, children = parse(f"## بخش\n{wide}\n|---|\n" + "| الف | ب | پ | ت | ث |\n" * 20, 32, 64)
+    assert children[-1].text.startswith("| الف")
+    assert preamble(children[-1]) == ["## بخش"]
+
+
+@given(TEXT, st.integers(16, 40), st.integers(0, 60))
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_the_lines_of_a_preamble_stand_before_the_node(text: str, child_tokens: int, more: int) -> None:
+    for nodes in parse(text, child_tokens, child_tokens + more):
+        for node in nodes:
+            assert all(line in text[: place(node)[0]] for line in preamble(node))
 
 
 def test_a_repeated_sentence_has_a_place_of_its_own_each_time() -> None:
@@ -167,10 +231,22 @@ def test_what_a_model_reads_is_the_bare_text() -> None:
         assert nodes[0].get_content(MetadataMode.LLM) == nodes[0].get_content() == "متن بند."
 
 
+# Stored documents are cut anew when `rules` changes: raise it whenever this digest has to change.
+CUT_BY_RULES = {2: "16bc2ed26b02"}
+
+
+def test_other_rules_have_another_number() -> None:
+    parsed = [(place(node), node.metadata) for nodes in parse(MANUAL + GUIDE, 48, 128) for node in nodes]
+    parser = ParentChildNodeParser()
+    assert {parser.rules: hashlib.sha256(repr(parsed).encode()).hexdigest()[:12]} == CUT_BY_RULES
+    assert parser.to_dict()["rules"] == parser.rules
+
+
 def test_nodes_have_the_metadata_of_the_document_but_do_not_share_it() -> None:
     parents, children = parse(GUIDE, title="عنوان", source="manual")
     parents[0].metadata["title"] = "دیگر"
-    assert children[0].metadata == parents[1].metadata == {"title": "عنوان", "source": "manual"}
+    assert children[0].metadata == {"title": "عنوان", "source": "manual"}
+    assert parents[1].metadata.items() > children[0].metadata.items()
 
 
 @pytest.mark.parametrize("text", ["", " \n\t "])

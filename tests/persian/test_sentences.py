@@ -1,11 +1,14 @@
+import importlib.util
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag_app.persian import sentence_spans
 
-WORDS = ["سلام", "می‌خواهم", "ه.ش.", "IELTS", "e.g.", "۱٫۲", "3.5", "۱۲", "😀", "\u200f"]
-MARKS = [".", "؟", "!", "…", "؛", "،", ":", "»", ")", "- ", "* ", "1. ", "۲) ", "# ", "## ", "| ", "|"]
+WORDS = ["سلام", "می‌خواهم", "ه.ش.", "IELTS", "e.g.", "۱٫۲", "3.5", "۱۲", "😀", "\u200f", "a@b.ir", "http://a.ir/b?c=1"]
+MARKS = [".", "؟", "!", "…", "؛", "،", ":", "»", ")", "- ", "* ", "✅ ", "1. ", "۲) ", "الف) ", "# ", "## ", "| ", "|"]
 SPACES = [" ", "  ", "\n", "\n\n", "\t", "\u2028"]
 TEXT = st.lists(st.sampled_from(WORDS + MARKS + SPACES), max_size=60).map("".join)
 
@@ -31,7 +34,7 @@ def test_a_sentence_begins_with_no_white_space_but_that_of_the_text_itself(text:
     assert not any(text[start].isspace() for start, _ in sentence_spans(text)[1:])
 
 
-@pytest.mark.parametrize("mark", [".", "؟", "?", "!", "…", "...", "؟!", "؛", ".»", "؟)", '."'])
+@pytest.mark.parametrize("mark", [".", "؟", "?", "!", "…", "...", "؟!", "؛", ".»", "؟)", '."', ".\u200f", ".\u200c"])
 def test_a_sentence_ends_at_its_mark(mark: str) -> None:
     assert sentences(f"کلاس شروع شد{mark} بعد رفتیم") == [f"کلاس شروع شد{mark}", "بعد رفتیم"]
 
@@ -50,9 +53,21 @@ def test_other_marks_end_no_sentence(mark: str) -> None:
         "exams, e.g. IELTS and TOEFL",
         "ask Dr. Rezaei about it",
         "talk to Mrs. Karimi today",
+        "ask Prof. Rezaei about it",
+        "با دکتر. رضایی و مهندس. کریمی هماهنگ کنید",
+        "برای شرح نک. صفحه بعد و رک. پیوست و صص. ۱۲ تا ۱۴",
+        "صندوق پستی (ص.ب.) ۱۲۳",
+        "قرن سوم ق.م. و قرن دوم ه.ق. بود",
+        "سال ۱۴۰۲ ه. ش. بهتر بود",
+        "در ص. ۱۲ آمده است",
         "نمره ۱٫۲ یا 3.5 است",
         "نمره ۱.۲ است",
         "به example.com بروید",
+        "از shop.example.com/search?q=کتاب.نو&a=1!b خرید کنید",
+        "به سایت.ایران/تماس.ما بروید",
+        "به info@example.co.ir نامه بدهید",
+        "از ۱۴۰۲.۰۵.۰۱ تا 12:30 باز است",
+        "شهریه ۱٬۲۵۰٬۰۰۰ تومان از ۱۴۰۲/۰۵/۰۱",
         "1. ثبت نام",
         "۲. پرداخت",
         "مراحل: 1. ثبت نام ۲. پرداخت",
@@ -60,6 +75,26 @@ def test_other_marks_end_no_sentence(mark: str) -> None:
 )
 def test_a_full_stop_of_an_abbreviation_number_or_list_marker_ends_no_sentence(text: str) -> None:
     assert sentences(text) == [text]
+
+
+def hazm_abbreviations() -> list[str]:
+    spec = importlib.util.find_spec("hazm")
+    assert spec is not None
+    assert spec.origin is not None
+    lines = (Path(spec.origin).parent / "data" / "abbreviations.dat").read_text("utf-8").splitlines()
+    return sorted({line.strip() for line in lines if line.strip().endswith(".")})
+
+
+def test_no_abbreviation_that_hazm_knows_ends_a_sentence() -> None:
+    abbreviations = hazm_abbreviations()
+    assert len(abbreviations) > 90
+    texts = [f"طبق {abbreviation} عمل می‌شود" for abbreviation in abbreviations]
+    assert [text for text in texts if sentences(text) != [text]] == []
+
+
+@pytest.mark.parametrize("mark", [".", "؟", "!", "…"])
+def test_between_persian_words_no_space_is_needed_after_a_mark(mark: str) -> None:
+    assert sentences(f"ارسال رایگان است{mark}پست دو روزه می‌رسد") == [f"ارسال رایگان است{mark}", "پست دو روزه می‌رسد"]
 
 
 def test_a_sentence_may_end_with_a_long_number() -> None:
@@ -72,6 +107,8 @@ def test_a_sentence_may_end_with_a_long_number() -> None:
         ["مدارک لازم", "- شناسنامه", "- کارت ملی", "* عکس", "• فرم"],
         ["1. ثبت نام", "2. پرداخت", "۳. حضور", "۴) پایان"],
         ["# شرایط", "متن بند", "## پرداخت", "متن دیگر"],
+        ["✅ ارسال رایگان", "✔️ گارانتی", "● کد ۱۲", "- پایان"],
+        ["الف) شرایط ثبت‌نام", "ب) مدارک", "(۱) شناسنامه", "(2) عکس"],
         ["| نوع | قیمت |", "|---|---|", "| گروهی | ۱٬۰۰۰ |"],
     ],
 )

@@ -1,0 +1,110 @@
+"""CSV files: each row a question-answer pair, or a record such as a product."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from llama_index.core.schema import Document
+
+from rag_app.errors import ReadError
+from rag_app.persian import fold
+from rag_app.persian.folding import HALF_SPACE
+from rag_app.readers.documents import Read, guarded, make_document, named_by, skipped
+from rag_app.readers.records import ANSWER_NAMES, QUESTION_NAMES, pair_document
+
+_TITLE_NAMES = ("title", "name", "product", "product name", "عنوان", "نام", "نام محصول", "نام کالا", "محصول", "کالا")
+_TEXT_NAMES = ("text", "description", "متن", "توضیحات", "توضیح", "شرح")
+_ID_NAMES = ("id", "شناسه")
+_CODE_NAMES = ("sku", "code", "کد", "کد محصول", "کد کالا")
+_SOURCE_NAMES = ("source",)
+_LONG_CELL = 200  # characters from which a cell is text to read rather than a field
+
+Row = Mapping[str, str]
+"""A row's cells, none of them None, by the names in the first line."""
+
+
+def read_csv(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
+    """Yield a document for each row of a CSV file, and what was skipped for each row that can not be one.
+
+    Args:
+        text: the file's content.
+        name: the file's name, with which its documents' ids begin.
+        source: the source of rows that name none.
+        origin: what skipped rows are reported under, with the number of the line.
+    """
+    rows = csv.DictReader(io.StringIO(text), restval="")
+    try:
+        columns = {_plain(column): column for column in rows.fieldnames or ()}
+    except csv.Error as error:
+        yield skipped(origin, f"the first line is not CSV: {error}")
+        return
+    make = _row_reader(columns)
+    if make is None:
+        found = ", ".join(columns) or "none"
+        yield skipped(
+            origin,
+            "a CSV file needs the columns question and answer (or پرسش and پاسخ), or a column title or name (or عنوان, "
+            f"نام) for records; found: {found}",
+        )
+        return
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            yield skipped(f"{origin}:{rows.reader.line_num}", f"the line is not CSV: {error}")
+            continue
+        if row is None:
+            return
+        yield guarded(partial(_checked, make, row, name, source), f"{origin}:{rows.line_num}")
+
+
+def _plain(column: str) -> str:
+    """Return a column's name as it is compared: in small letters, with one kind of each letter and space."""
+    return " ".join(fold(column).replace(HALF_SPACE, " ").replace("_", " ").split())
+
+
+def _column(columns: Mapping[str, str], names: Sequence[str]) -> str | None:
+    return next((columns[_plain(name)] for name in names if _plain(name) in columns), None)
+
+
+RowReader = Callable[[Row, str, str], Document]
+
+
+def _row_reader(columns: Mapping[str, str]) -> RowReader | None:
+    """Return what makes a document of a row with these columns, or None if nothing does."""
+    question, answer = _column(columns, QUESTION_NAMES), _column(columns, ANSWER_NAMES)
+    title = _column(columns, _TITLE_NAMES)
+    if question is not None and answer is not None:
+        return partial(_pair, question, answer)
+    if title is not None and question is None and answer is None:
+        return partial(_record, columns, title)
+    return None
+
+
+def _checked(make: RowReader, row: dict[str | None, str | list[str]], name: str, source: str) -> Document:
+    if any(cell.strip() for cell in row.get(None, ())):
+        raise ReadError("the row has more cells than there are columns; put quotes around cells that hold commas")
+    cells = {column: cell.strip() for column, cell in row.items() if column is not None and isinstance(cell, str)}
+    return make(cells, name, source)
+
+
+def _pair(question: str, answer: str, row: Row, name: str, source: str) -> Document:
+    return pair_document(named_by(name, row[question]), row[question], row[answer], source, "", {})
+
+
+def _record(columns: Mapping[str, str], title: str, row: Row, name: str, source: str) -> Document:
+    """Return the row as a record; short cells are its fields, long ones belong to its text."""
+    if not row[title]:
+        raise ReadError(f"the row has no {title.strip()}")
+    number, text, own_source = (_column(columns, names) for names in (_ID_NAMES, _TEXT_NAMES, _SOURCE_NAMES))
+    code = number or _column(columns, _CODE_NAMES)
+    doc_id = f"{name}#{row[code]}" if code and row[code] else named_by(name, row[title])
+    known = {number, title, text, own_source}
+    others = {column.strip(): cell for column, cell in row.items() if column not in known and column.strip() and cell}
+    long = [f"{column}: {cell}" for column, cell in others.items() if len(cell) > _LONG_CELL]
+    fields = {column: cell for column, cell in others.items() if len(cell) <= _LONG_CELL}
+    body = "\n\n".join(filter(None, [row[text] if text else "", *long])) or row[title]
+    return make_document(doc_id, body, (own_source and row[own_source]) or source, row[title], fields, kind="record")
