@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rag_app.app import RagApp
+    from rag_app.config import Settings
+    from rag_app.evaluation import BeirDataset, EvaluationReport
     from rag_app.ingestion import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -106,6 +108,62 @@ def retrieve(
         typer.echo(render_explanation(result))
 
 
+@app.command("eval")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A BEIR folder: corpus.jsonl, queries.jsonl, qrels/test.tsv.")],
+    measures: Annotated[
+        str, typer.Option(help="Measures as ir_measures names them, with spaces between.")
+    ] = "Success@1 Success@5 RR@10 nDCG@10 R@20",
+    compare: Annotated[Path | None, typer.Option(help="A YAML file of other settings to compare with.")] = None,
+    run_out: Annotated[Path | None, typer.Option(help="A folder to write a TREC run of each stage into.")] = None,
+    as_json: AsJson = False,
+    profile: Profile = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure each stage on a test collection; --compare tests whether other settings are better."""
+    from rag_app import evaluation
+    from rag_app.cli.tables import render_comparison, render_report
+    from rag_app.config import load_settings
+
+    names = measures.split()
+    evaluation.parse_measures(names)
+    dataset = evaluation.read_beir(folder)
+    settings = [load_settings(config, profile=profile, data_dir=data_dir)]
+    if compare is not None:
+        settings.append(load_settings(compare, data_dir=settings[0].data_dir))
+    reports = [_evaluated(each, dataset, names) for each in settings]
+    if len(reports) == 1:
+        found, shown = reports[0].as_dict(), render_report(reports[0])
+    else:
+        comparison = evaluation.compare(*reports)
+        found, shown = comparison.as_dict(), render_comparison(comparison)
+    typer.echo(json.dumps(found, ensure_ascii=False) if as_json else shown)
+    if run_out is not None:
+        for report, name in zip(reports, ("a", "b") if compare is not None else ("",), strict=True):
+            evaluation.write_runs(report.rankings, run_out / name)
+
+
+def _evaluated(settings: Settings, dataset: BeirDataset, measures: list[str]) -> EvaluationReport:
+    from rag_app.app import RagApp
+    from rag_app.evaluation import evaluate
+
+    with RagApp(_on_its_own(settings)) as application, _progress_bar("documents and queries") as progress:
+        return evaluate(application, dataset, measures, progress)
+
+
+def _on_its_own(settings: Settings) -> Settings:
+    """Return the settings with an embedded database for evaluations alone, one for each way to build the index."""
+    import hashlib
+
+    if settings.database.url is not None:
+        return settings
+    of_search = {"profile", "data_dir", "deadline_s", "database", "query_analysis", "retrieval", "rerank", "context"}
+    index = hashlib.sha256(settings.model_dump_json(exclude=of_search).encode()).hexdigest()[:12]
+    database = settings.database.model_copy(update={"auto_upgrade": True})
+    return settings.model_copy(update={"data_dir": settings.data_dir / "eval" / index, "database": database})
+
+
 def _schema(action: str, profile: str | None, config: Path | None, data_dir: Path | None) -> str | None:
     from rag_app.config import load_settings
     from rag_app.factory import open_database
@@ -127,7 +185,7 @@ def _opened(profile: str | None, config: Path | None, data_dir: Path | None) -> 
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Progress | None]:
+def _progress_bar(of: str = "documents") -> Iterator[Progress | None]:
     """Show a bar on a terminal; nothing where the output goes to a file."""
     if not sys.stderr.isatty():
         yield None
@@ -135,7 +193,7 @@ def _progress_bar() -> Iterator[Progress | None]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns: tuple[Any, ...] = (TextColumn("{task.completed} documents"), BarColumn(), TimeElapsedColumn())
+    columns: tuple[Any, ...] = (TextColumn(f"{{task.completed}} {of}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, doc_id: bar.update(task, completed=done, description=doc_id)
