@@ -42,6 +42,13 @@ class IngestionSettings(_Section):
     max_file_mb: PositiveFloat = 20
 
 
+class QueryAnalysisSettings(_Section):
+    """Stage 1, as YAML files: `intents`, in place of the shipped ones; `lexicon`, in addition to the shipped one."""
+
+    intents: Path | None = None
+    lexicon: Path | None = None
+
+
 class RetrievalSettings(_Section):
     """Stage 2: candidates of each leg and of their fusion."""
 
@@ -95,6 +102,7 @@ class Settings(BaseSettings):
     deadline_s: PositiveFloat = 2.0
     database: DatabaseSettings = DatabaseSettings()
     ingestion: IngestionSettings = IngestionSettings()
+    query_analysis: QueryAnalysisSettings = QueryAnalysisSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     rerank: RerankSettings = RerankSettings()
     context: ContextSettings = ContextSettings()

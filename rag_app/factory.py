@@ -13,8 +13,8 @@ from rag_app.config import Settings
 from rag_app.embeddings import HashingEmbedding
 from rag_app.gemini import render_chunk, render_context
 from rag_app.ingestion import IngestionPipeline
-from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser
-from rag_app.persian import PersianAnalyzer
+from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser, RecordNodeParser
+from rag_app.persian import Lexicons, PersianAnalyzer
 from rag_app.pipeline import RetrievalPipeline
 from rag_app.postprocessors import (
     CrossEncoderRerank,
@@ -23,7 +23,7 @@ from rag_app.postprocessors import (
     ParentExpansion,
     TokenBudgetPostprocessor,
 )
-from rag_app.query_analysis import QueryAnalyzer
+from rag_app.query_analysis import QueryAnalyzer, QueryRouter, read_intents
 from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever
 from rag_app.schema import TokenBudget
 from rag_app.storage import (
@@ -66,6 +66,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Compo
         DatabaseUnavailableError: the database does not answer.
         SchemaVersionError: its schema is not this package's, and is newer or `database.auto_upgrade` is off.
         IndexMismatchError: the stored index was built with another analyser or embedding.
+        ConfigurationError: the intents or the lexicon can not be used.
     """
     if settings.database.auto_upgrade:
         schema_version.upgrade(database)
@@ -79,11 +80,12 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Compo
     catalog.verify_index(index_settings)
     writer = DocumentWriter(database)
     sizes = {"child_tokens": settings.ingestion.child_tokens, "parent_tokens": settings.ingestion.parent_tokens}
+    record_parser = RecordNodeParser(**sizes)
     ingestion = IngestionPipeline(
         writer=writer,
         catalog=catalog,
         parser=ParentChildNodeParser(**sizes),
-        faq_parser=FaqNodeParser(**sizes),
+        kind_parsers={"faq": FaqNodeParser(**sizes), "product": record_parser, "record": record_parser},
         embed_model=embed_model,
         analyzer=analyzer,
         index_settings=index_settings,
@@ -92,10 +94,17 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Compo
     )
     reader = ChunkReader(database)
     counter = EstimatedTokenCounter()
+    indexes = BM25Indexes(
+        reader,
+        Lexicons(settings.query_analysis.lexicon),
+        similarity_top_k=settings.retrieval.sparse_top_k,
+        max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
+    )
     retrieval = RetrievalPipeline(
-        analyzer=QueryAnalyzer(),
+        analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
-        retriever=_retriever(settings, database, reader, embed_model, analyzer, loop),
+        read=indexes.aread,
+        retriever=_retriever(settings, database, reader, embed_model, indexes, loop),
         rerankers=_rerankers(settings),
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),
@@ -113,19 +122,21 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Compo
     return Components(writer, ingestion, retrieval)
 
 
+def _router(settings: Settings) -> QueryRouter:
+    file = settings.query_analysis.intents
+    return QueryRouter() if file is None else QueryRouter(read_intents(file), origin=f"the intents file {file}")
+
+
 def _retriever(
     settings: Settings,
     database: Database,
     reader: ChunkReader,
     embed_model: HashingEmbedding,
-    analyzer: PersianAnalyzer,
+    indexes: BM25Indexes,
     loop: BackgroundLoop,
 ) -> HybridRetriever:
     options = settings.retrieval
     vector_store = TenantPGVectorStore(database, settings.ingestion.embed_dim)
-    indexes = BM25Indexes(
-        reader, analyzer, similarity_top_k=options.sparse_top_k, max_bytes=int(options.bm25_cache_mb * 1e6)
-    )
     return HybridRetriever(
         {
             "dense": DenseLeg(vector_store, embed_model, loop, similarity_top_k=options.dense_top_k),

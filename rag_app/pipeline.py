@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice, pairwise
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore
@@ -22,15 +22,17 @@ from llama_index.core.schema import NodeWithScore
 from rag_app.errors import RagAppError, unknown_name
 from rag_app.query_analysis import QueryAnalyzer
 from rag_app.retrievers import HybridRetriever
-from rag_app.schema import QueryAnalysis, RetrievalQuery, RetrievalResult, TenantSnapshot, TokenCounter
+from rag_app.schema import QueryAnalysis, Reading, RetrievalQuery, RetrievalResult, TenantSnapshot, TokenCounter
 from rag_app.storage import TenantCatalog
-from rag_app.trace import Ranked, StageName
+from rag_app.trace import Ranked, StageName, WordTrace
 
 logger = logging.getLogger(__name__)
 
 METHOD = "production_rag"
 RESERVE_S = 0.15  # what each step that is still to come needs at worst when the time is short
+SHOWN_MATCHES = 5  # of each word, in the trace
 RenderContext = Callable[[Sequence[NodeWithScore]], str]
+ReadQuery = Callable[[RetrievalQuery], Awaitable[Reading | None]]
 
 
 class RetrievalPipeline:
@@ -39,6 +41,7 @@ class RetrievalPipeline:
     Args:
         analyzer: stage 1.
         catalog: what each tenant has stored.
+        read: finds what the words of a question mean among those of the tenant's texts.
         retriever: stage 2.
         rerankers: stage 3, by name, in the order they are tried; if all fail, the fused order stays.
         context: stage 4, in order.
@@ -51,6 +54,7 @@ class RetrievalPipeline:
         *,
         analyzer: QueryAnalyzer,
         catalog: TenantCatalog,
+        read: ReadQuery,
         retriever: HybridRetriever,
         rerankers: dict[str, BaseNodePostprocessor],
         context: Sequence[BaseNodePostprocessor],
@@ -59,6 +63,7 @@ class RetrievalPipeline:
     ) -> None:
         self.analyzer = analyzer
         self.catalog = catalog
+        self.read = read
         self.retriever = retriever
         self.rerankers = rerankers
         self.context = context
@@ -129,6 +134,7 @@ class RetrievalPipeline:
                 if reason is not None:
                     return [], reason
                 query.generation = snapshot.generation
+                query.reading = await self._read(query)
                 nodes = await self.retriever.aretrieve(query)
         except Exception as error:  # noqa: BLE001 - any failure of a component ends in an empty result that says why
             self._degraded(query, "retrieval", "retriever", error, "empty result")
@@ -138,6 +144,21 @@ class RetrievalPipeline:
             logger.error("ProductionRAG dropped %d chunks of a foreign tenant", len(nodes) - len(own))
             query.trace.degrade("retrieval", "tenant check", "foreign chunks", "own chunks")
         return own, None if own else "no chunk matches the query"
+
+    async def _read(self, query: RetrievalQuery) -> Reading | None:
+        """Return how the question is understood; half of the time that is left is kept for the search itself."""
+        try:
+            async with asyncio.timeout(query.deadline.remaining() / 2):
+                reading = await self.read(query)
+        except Exception as error:  # noqa: BLE001 - the words are searched as they were typed
+            self._degraded(query, "retrieval", "vocabulary", error, "words as typed")
+            return None
+        if reading is not None:
+            query.trace.words = [
+                WordTrace(word.typed, word.meant, word.weight, dict(islice(word.matches.items(), SHOWN_MATCHES)))
+                for word in reading.words
+            ]
+        return reading
 
     async def _rerank(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
         names = [*self.rerankers, "fused order"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -90,6 +91,36 @@ class Deadline:
         return max(0.0, self.at - time.monotonic())
 
 
+@dataclass(frozen=True)
+class QueryWord:
+    """One word of a question, and the words of the texts that it may stand for.
+
+    Attributes:
+        typed: the word, folded.
+        weight: how much it tells, above 0.
+        matches: how similar each word of the texts is, above 0 to 1.
+        meant: the best of them for a word that is misspelt or in Latin letters, else the word itself.
+    """
+
+    typed: str
+    weight: float
+    matches: Mapping[str, float]
+    meant: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A question as it was understood from the words of a tenant's texts.
+
+    Attributes:
+        words: its telling words, in order.
+        text: the question with what was meant for what was typed; what embeddings and models read.
+    """
+
+    words: tuple[QueryWord, ...]
+    text: str
+
+
 @dataclass
 class RetrievalQuery(QueryBundle):
     """A LlamaIndex query that knows whose it is; every leg and postprocessor gets it.
@@ -98,11 +129,13 @@ class RetrievalQuery(QueryBundle):
         tenant: whose documents may be found.
         sources: the sources to search, or None for all.
         generation: the tenant's generation when the request began; it moves with each write.
+        reading: how the question was understood; None if that failed or was not tried.
     """
 
     tenant: str = ""
     sources: tuple[str, ...] | None = None
     generation: int = 0
+    reading: Reading | None = None
     budget: TokenBudget | None = None
     deadline: Deadline = field(default_factory=Deadline)
     trace: Trace = field(default_factory=Trace)
@@ -141,7 +174,7 @@ class QueryAnalysis:
     Attributes:
         language: "fa", "en", "finglish" (Persian in Latin letters), "mixed" or "unknown".
         complexity: "simple", "moderate" or "complex"; `complexity_reason` says why.
-        intent: what the customer wants, or "general".
+        intent: what the customer wants, or "general"; `intent_reason` names the phrases that say so.
         preferred_sources: the sources that this intent is usually answered from, best first.
     """
 
@@ -149,6 +182,7 @@ class QueryAnalysis:
     complexity: str
     complexity_reason: str
     intent: str
+    intent_reason: str
     preferred_sources: tuple[str, ...] = ()
 
 

@@ -19,6 +19,16 @@ class Ranked(NamedTuple):
     score: float
 
 
+@dataclass(frozen=True)
+class WordTrace:
+    """A word of the question: what was typed, what it was taken for, its weight, and its best matches in the texts."""
+
+    typed: str
+    meant: str
+    weight: float
+    matches: dict[str, float]
+
+
 @dataclass
 class ChunkTrace:
     """One chunk's way from the legs to the context, or to the place where it was dropped."""
@@ -58,6 +68,7 @@ class Trace:
     """The recorder that travels with a query; components add to it, the result carries it."""
 
     stages: list[StageTrace] = field(default_factory=list)
+    words: list[WordTrace] = field(default_factory=list)
     chunks: dict[str, ChunkTrace] = field(default_factory=dict)
     degradations: list[Degradation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

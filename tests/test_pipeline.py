@@ -47,7 +47,7 @@ def run(app: RagApp, text: str = QUESTION, seconds: float = 30, **parts: Any) ->
     """Run the application's pipeline with some parts replaced."""
     whole = {
         name: getattr(app.pipeline, name)
-        for name in ("analyzer", "catalog", "retriever", "rerankers", "context", "render", "counter")
+        for name in ("analyzer", "catalog", "read", "retriever", "rerankers", "context", "render", "counter")
     }
     query = RetrievalQuery(text, tenant=SAMPLE_TENANT, budget=TokenBudget(800, 600), deadline=Deadline.after(seconds))
     return app.loop.call(RetrievalPipeline(**{**whole, **parts}).arun, query)
@@ -202,6 +202,40 @@ def test_an_analyzer_that_fails_does_not_cost_the_answer(app: RagApp) -> None:
     assert result.analysis is None
     assert result.nodes
     assert result.degraded
+
+
+def test_how_each_word_was_read_is_in_the_trace(app: RagApp) -> None:
+    words = {word.typed: word for word in run(app, "سلام ghest شهریهه چنده؟").trace.words}
+    assert set(words) == {"ghest", "شهریهه", "چنده"}
+    assert words["شهریهه"].meant == "شهریه"
+    assert words["شهریهه"].matches["شهریه"] > 0.8
+    assert words["ghest"].meant == "قسط"
+    assert words["ghest"].weight > words["چنده"].weight
+    assert all(len(word.matches) <= pipeline.SHOWN_MATCHES for word in words.values())
+    assert run(app, "شهریه").as_dict()["trace"]["words"][0]["typed"] == "شهریه"
+
+
+def test_a_misspelt_and_a_latin_question_find_what_the_right_one_finds(app: RagApp) -> None:
+    best = run(app, "شرایط استرداد شهریه").nodes[0].node.metadata["doc_id"]
+    for text in ("شرایط اسنرداد شهریهه", "sharayet esterdad shahriye", "سلام، شرایط استراداد شهریتون؟"):
+        assert run(app, text).nodes[0].node.metadata["doc_id"] == best
+
+
+@pytest.mark.parametrize(("error", "wait_s"), [(RuntimeError("secret words"), 0.0), (None, 9.0)])
+def test_a_question_that_can_not_be_read_is_searched_as_it_was_typed(
+    app: RagApp, error: Exception | None, wait_s: float
+) -> None:
+    async def broken(query: RetrievalQuery) -> None:
+        await asyncio.sleep(wait_s)
+        if error is not None:
+            raise error
+
+    result = run(app, seconds=8 if wait_s else 30, read=broken)
+    assert result.nodes
+    assert result.trace.words == []
+    (noted,) = result.trace.degradations
+    assert (noted.stage, noted.component, noted.fallback) == ("retrieval", "vocabulary", "words as typed")
+    assert noted.reason == ("RuntimeError" if error is not None else "TimeoutError")
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05])

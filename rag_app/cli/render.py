@@ -13,9 +13,9 @@ def render_result(result: RetrievalResult) -> str:
     lines = [f"No chunks: {result.reason}"] if result.reason else []
     for place, scored in enumerate(result.nodes, start=1):
         node = scored.node
-        doc_id, title = _text(node.metadata["doc_id"]), _text(node.metadata["title"])
+        doc_id, title = isolated(node.metadata["doc_id"]), isolated(node.metadata["title"])
         lines += [f"[{place}] {doc_id}  score {scored.score or 0:.3f}  {title}"]
-        lines += [f"    {_text(line)}" for line in node.get_content().splitlines() if line.strip()]
+        lines += [f"    {isolated(line)}" for line in node.get_content().splitlines() if line.strip()]
     lines += [render_summary(result)]
     lines += [f"warning: {warning}" for warning in result.trace.warnings]
     lines += [
@@ -41,12 +41,18 @@ def render_explanation(result: RetrievalResult) -> str:
     if (analysis := result.analysis) is not None:
         lines.append(
             f"query analysis: language {analysis.language}, {analysis.complexity} ({analysis.complexity_reason}), "
-            f"intent {analysis.intent}, usually answered from {', '.join(analysis.preferred_sources) or 'any source'}"
+            f"intent {analysis.intent}, usually answered from "
+            f"{', '.join(analysis.preferred_sources) or 'any source'}; phrases: {isolated(analysis.intent_reason)}"
         )
+    lines += [
+        f"word {isolated(word.typed)} ({word.weight:.1f}): "
+        + (", ".join(f"{isolated(match)} {similarity:.2f}" for match, similarity in word.matches.items()) or "nothing")
+        for word in trace.words
+    ]
     legs = sorted({leg for chunk in trace.chunks.values() for leg in chunk.legs})
     lines.append(_row("context", legs, ["fused", "rerank"], "document", "why it was dropped, or its title"))
     for chunk in sorted(trace.chunks.values(), key=_order):
-        fate = f"dropped, {chunk.dropped}" if chunk.dropped else _text(chunk.title)
+        fate = f"dropped, {chunk.dropped}" if chunk.dropped else isolated(chunk.title)
         places = [_place(chunk.legs.get(leg)) for leg in legs]
         context = str(chunk.context or "-")
         lines.append(_row(context, places, [_place(chunk.fusion), _place(chunk.rerank)], chunk.doc_id, fate))
@@ -56,7 +62,7 @@ def render_explanation(result: RetrievalResult) -> str:
 def _row(context: str, legs: list[str], lists: list[str], doc_id: str, fate: str) -> str:
     columns = "".join(f"{column:>14}" for column in (*legs, *lists))
     shown = doc_id[:34]
-    return f"{context:>7}{columns}  {_text(shown)}{' ' * (34 - len(shown))}  {fate}"
+    return f"{context:>7}{columns}  {isolated(shown)}{' ' * (34 - len(shown))}  {fate}"
 
 
 def _place(ranked: Ranked | None) -> str:
@@ -72,5 +78,6 @@ def _order(chunk: ChunkTrace) -> tuple[int, int, int]:
     )
 
 
-def _text(text: str) -> str:
+def isolated(text: str) -> str:
+    """Return `text` so that right-to-left letters in it do not reorder what stands beside it."""
     return f"{_ISOLATE}{text}{_END_ISOLATE}" if text and not text.isascii() else text

@@ -26,21 +26,27 @@ class PersianAnalyzer:
         sample = " ".join(self.tokens(_SAMPLE))
         return f"persian-{hashlib.sha256(sample.encode()).hexdigest()[:12]}"
 
+    def forms(self, text: str) -> list[tuple[str, ...]]:
+        """Return the forms of each word, in order: the word, joined if it was half-spaced, and then its parts.
+
+        "۱٬۲۵۰" is "1250".
+        """
+        return [_forms(word) for word in _WORD.findall(fold(text))]
+
     def words(self, text: str) -> list[str]:
-        """Return the folded words in order; a half-spaced word is one, joined; "۱٬۲۵۰" is "1250"."""
-        return [_plain(word).replace(HALF_SPACE, "") for word in _WORD.findall(fold(text))]
+        """Return the first form of each word."""
+        return [forms[0] for forms in self.forms(text)]
 
     def tokens(self, text: str) -> list[str]:
-        """Return the search tokens: the words, and the parts of each half-spaced word beside it joined."""
-        tokens: list[str] = []
-        for word in _WORD.findall(fold(text)):
-            parts = [part for part in word.split(HALF_SPACE) if part]
-            if len(parts) > 1:
-                tokens += parts
-                tokens.append("".join(parts))
-            else:
-                tokens.append(_plain(word))
-        return tokens
+        """Return the search tokens: every form of every word."""
+        return [form for forms in self.forms(text) for form in forms]
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    if HALF_SPACE in word:
+        parts = [part for part in word.split(HALF_SPACE) if part]
+        return ("".join(parts), *parts)
+    return (_plain(word),)
 
 
 def _plain(word: str) -> str:

@@ -41,7 +41,8 @@ class DenseLeg(BaseRetriever):
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
-        embedding = query.embedding or await self._embed_model.aget_query_embedding(query.query_str)
+        meant = query.reading.text if query.reading is not None else query.query_str
+        embedding = query.embedding or await self._embed_model.aget_query_embedding(meant)
         if not any(embedding):
             return []  # a query without a single word lies nowhere
         found = await self._vector_store.aquery(

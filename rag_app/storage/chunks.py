@@ -15,13 +15,18 @@ _NODES = text("SELECT text, metadata_ FROM rag_app.data_chunks WHERE tenant = :t
 _PARENTS = text(
     "SELECT parent_id, text, start_char FROM rag_app.parents WHERE tenant = :tenant AND parent_id = ANY(:ids)"
 )
-_TOKENS = text("SELECT node_id, source, tokens FROM rag_app.data_chunks WHERE tenant = :tenant ORDER BY id")
+# Documents that are written at the same time take turns with the ids.
+_TOKENS = text("""
+    SELECT node_id, parent_id, source, tokens FROM rag_app.data_chunks WHERE tenant = :tenant
+    ORDER BY min(id) OVER (PARTITION BY parent_id), id
+""")
 
 
 class ChunkTokens(NamedTuple):
     """A chunk as BM25 sees it; tokens are separated by spaces."""
 
     node_id: str
+    parent_id: str
     source: str
     tokens: str
 
@@ -45,7 +50,7 @@ class ChunkReader:
         }
 
     async def atokens(self, tenant: str) -> list[ChunkTokens]:
-        """Return the tokens of all chunks of the tenant, in the order they were written."""
+        """Return the tokens of the tenant's chunks in the order of writing, those of a parent side by side."""
         return [ChunkTokens(*row) for row in await self._rows(_TOKENS, tenant)]
 
     async def _rows(self, statement: Any, tenant: str, **parameters: Any) -> Sequence[Any]:

@@ -26,10 +26,12 @@ _PARENTS = text("""
     SELECT :tenant, :doc_id, * FROM unnest(CAST(:ids AS text[]), CAST(:texts AS text[]), CAST(:starts AS integer[]))
 """)
 _CHUNKS = text("""
-    INSERT INTO rag_app.data_chunks (tenant, doc_id, source, node_id, text, metadata_, tokens, embedding)
-    SELECT :tenant, :doc_id, :source, node_id, text, CAST(metadata AS jsonb), tokens, CAST(embedding AS halfvec)
-    FROM unnest(CAST(:ids AS text[]), CAST(:texts AS text[]), CAST(:metadata AS text[]), CAST(:tokens AS text[]),
-        CAST(:embeddings AS text[])) AS chunk (node_id, text, metadata, tokens, embedding)
+    INSERT INTO rag_app.data_chunks (tenant, doc_id, source, node_id, parent_id, text, metadata_, tokens, embedding)
+    SELECT :tenant, :doc_id, :source, node_id, parent_id, text, CAST(metadata AS jsonb), tokens,
+        CAST(embedding AS halfvec)
+    FROM unnest(CAST(:ids AS text[]), CAST(:parent_ids AS text[]), CAST(:texts AS text[]), CAST(:metadata AS text[]),
+        CAST(:tokens AS text[]), CAST(:embeddings AS text[]))
+        AS chunk (node_id, parent_id, text, metadata, tokens, embedding)
 """)
 _DELETE = text("DELETE FROM rag_app.documents WHERE tenant = :tenant AND doc_id = :doc_id")
 _NEXT_GENERATION = text("""
@@ -87,6 +89,7 @@ class DocumentWriter:
                 **key,
                 "source": document.source,
                 "ids": [child.node_id for child in children],
+                "parent_ids": [child.parent_node.node_id if child.parent_node else child.node_id for child in children],
                 "texts": [child.text for child in children],
                 "metadata": [
                     json.dumps(node_to_metadata_dict(child, remove_text=True), ensure_ascii=False) for child in children

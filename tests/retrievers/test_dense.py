@@ -4,7 +4,7 @@ import numpy as np
 
 from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
-from rag_app.schema import RetrievalQuery
+from rag_app.schema import Reading, RetrievalQuery
 
 WORDS = [
     "ارسال",
@@ -46,3 +46,16 @@ def test_a_misspelt_word_is_near(app: RagApp, ask: Callable[..., RetrievalQuery]
     app.ingest([{"id": word, "text": word} for word in WORDS], tenant=tenant)
     found = app.pipeline.retriever.legs["dense"].retrieve(ask("مرجوعیی", tenant))
     assert found[0].node.metadata["doc_id"] == "مرجوعی"
+
+
+def test_what_the_question_was_read_as_is_embedded(
+    app: RagApp, ask: Callable[..., RetrievalQuery], tenant: str
+) -> None:
+    app.ingest([{"id": word, "text": word} for word in WORDS], tenant=tenant)
+    leg = app.pipeline.retriever.legs["dense"]
+    query = ask("aghsat", tenant)
+    assert leg.retrieve(query)[0].score < 0.5
+    query.reading = Reading((), "اقساط")
+    best = leg.retrieve(query)[0]
+    assert best.node.metadata["doc_id"] == "اقساط"
+    assert best.score > 0.99

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from rag_app import RagApp
 from rag_app.errors import DatabaseUnavailableError
 from rag_app.schema import ParsedDocument
-from rag_app.storage import Database, DocumentWriter, schema_version
+from rag_app.storage import ChunkReader, Database, DocumentWriter, schema_version
 
 TEXT = "\n\n".join(
     f"بند {number}: ارسال سفارش تا {number} روز کاری طول می‌کشد و هزینه آن جداگانه حساب می‌شود. " * 4
@@ -325,3 +325,26 @@ def test_the_longest_names_and_the_largest_vectors_fit_a_row(
     writer.write(longest, large)
     assert texts(database, longest)["data_chunks"] == ["v 0"]
     assert writer.delete(longest, longest)
+
+
+async def test_tokens_come_in_the_order_of_writing_with_those_of_a_parent_side_by_side(
+    database: Database, writer: DocumentWriter, tenant: str
+) -> None:
+    for doc_id in ("b", "a"):
+        writer.write(tenant, document("v", doc_id=doc_id, chunks=0))
+    with database.transaction(tenant) as connection:  # as two processes do that write at the same time
+        for node_id in ("b0", "a0", "b1", "a1", "a2"):
+            connection.execute(
+                text(
+                    "INSERT INTO rag_app.data_chunks"
+                    " (tenant, doc_id, source, node_id, parent_id, text, metadata_, tokens, embedding)"
+                    " VALUES (:tenant, :doc_id, 's', :node_id, :parent_id, 't', '{}', 'tokens', '[1,0]')"
+                ),
+                {"tenant": tenant, "doc_id": node_id[0], "node_id": node_id, "parent_id": f"p-{node_id[0]}"},
+            )
+    own = Database(database.url.render_as_string(hide_password=False))
+    tokens = await ChunkReader(own).atokens(tenant)
+    await own.async_engine.dispose()
+    assert [tuple(chunk) for chunk in tokens] == [
+        (node_id, f"p-{node_id[0]}", "s", "tokens") for node_id in ("b0", "b1", "a0", "a1", "a2")
+    ]

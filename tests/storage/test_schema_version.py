@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.vector_stores.utils import node_to_metadata_dict
 from sqlalchemy import create_engine, make_url, text
 
 from rag_app import RagApp
@@ -223,6 +226,98 @@ def test_alembic_finds_nothing_to_do_after_an_upgrade_and_can_go_down_and_up_aga
     assert tables(database) == {"alembic_version"}
     assert schema_version.upgrade(database) == LATEST
     assert {"documents", "parents", "data_chunks", "tenants", "index_settings"} < tables(database)
+
+
+def migrate(database: Database, action: Callable[[Config, str], None], to: str) -> None:
+    config = alembic_config()
+    with database.transaction() as connection:
+        connection.execute(text("CREATE SCHEMA IF NOT EXISTS rag_app"))
+        config.attributes["connection"] = connection
+        action(config, to)
+
+
+def insert_as_0001(database: Database, tenant: str) -> None:
+    """Store a document of three chunks as version 0001 of the schema holds them; the last has no parent."""
+    nodes = [TextNode(id_=f"n{number}", text=f'متن {number} \\u0041 "') for number in range(3)]
+    for node in nodes[:2]:
+        node.relationships[NodeRelationship.PARENT] = RelatedNodeInfo(node_id=f"p-{tenant}")
+        node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id="d")
+    key = {"tenant": tenant}
+    with database.transaction(tenant) as connection:
+        connection.execute(text("INSERT INTO rag_app.tenants (tenant, generation) VALUES (:tenant, 1)"), key)
+        connection.execute(
+            text("INSERT INTO rag_app.documents VALUES (:tenant, 'd', 's', 'title', 'hash', '{}', now())"), key
+        )
+        for node in nodes:
+            connection.execute(
+                text(
+                    "INSERT INTO rag_app.data_chunks"
+                    " (tenant, doc_id, source, node_id, text, metadata_, tokens, embedding)"
+                    " VALUES (:tenant, 'd', 's', :id, :text, CAST(:metadata AS jsonb), 'متن', '[1,0]')"
+                ),
+                {
+                    **key,
+                    "id": node.node_id,
+                    "text": node.text,
+                    "metadata": json.dumps(node_to_metadata_dict(node, remove_text=True), ensure_ascii=False),
+                },
+            )
+
+
+def forced(database: Database) -> bool:
+    with database.transaction() as connection:
+        query = (
+            "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = 'rag_app.data_chunks'::regclass"
+        )
+        return bool(connection.scalar(text(query)))
+
+
+def columns(database: Database) -> set[str]:
+    with database.transaction() as connection:
+        query = "SELECT attname FROM pg_attribute WHERE attrelid = 'rag_app.data_chunks'::regclass AND NOT attisdropped"
+        return set(connection.scalars(text(query)))
+
+
+@pytest.mark.parametrize("superuser", [True, False])
+def test_0002_fills_the_parent_of_every_tenants_chunks_and_keeps_row_level_security(
+    fresh_server: str, superuser: bool
+) -> None:
+    user = "postgres" if superuser else "plain"
+    if not superuser:
+        execute(
+            fresh_server,
+            "CREATE ROLE rag_app_tenant NOLOGIN",
+            "CREATE ROLE plain LOGIN",
+            "GRANT rag_app_tenant TO plain",
+        )
+    execute(fresh_server, f"CREATE DATABASE old OWNER {user}")
+    execute(named(fresh_server, database="old"), "CREATE EXTENSION vector")
+    database = Database(named(fresh_server, database="old", user=user))
+    migrate(database, command.upgrade, "0001")
+    assert "parent_id" not in columns(database)
+    for tenant in ("t1", "t2"):
+        insert_as_0001(database, tenant)
+    with pytest.raises(SchemaVersionError, match="at 0001"):
+        schema_version.require_latest(database)
+
+    assert schema_version.upgrade(database) == LATEST
+    assert forced(database)
+    for tenant in ("t1", "t2"):
+        with database.transaction(tenant) as connection:
+            rows = connection.execute(text("SELECT tenant, node_id, parent_id FROM rag_app.data_chunks ORDER BY id"))
+            assert [tuple(row) for row in rows] == [
+                (tenant, "n0", f"p-{tenant}"),
+                (tenant, "n1", f"p-{tenant}"),
+                (tenant, "n2", "n2"),
+            ]
+
+    migrate(database, command.downgrade, "0001")
+    assert "parent_id" not in columns(database)
+    assert forced(database)
+    with database.transaction("t1") as connection:
+        assert connection.scalar(text("SELECT count(*) FROM rag_app.data_chunks")) == 3
+    assert schema_version.upgrade(database) == LATEST
+    database.engine.dispose()
 
 
 def test_a_failed_upgrade_leaves_nothing_behind(database: Database) -> None:

@@ -1,0 +1,97 @@
+"""Forms of one word, written and spoken: «کتاب‌هاشون» is a form of «کتاب», «میشه» one of «شدن»."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from rag_app.persian.frequencies import hazm_data
+
+_SHORTEST_STEM = 3
+# Verbs that mostly stand beside a noun that tells more: «ثبت‌نام کردن», «تخفیف گرفتن».
+_LIGHT = "شد کرد بود داشت داد گرفت خواست توانست رفت امد گفت زد خورد گذاشت برد اورد دید دانست کشید ماند افتاد بایست"
+_LIGHT_VERBS = frozenset(_LIGHT.split())
+# Endings of plural, possessor, object and copula that other words hardly end in.
+_CLEAR = (
+    "هایشان هایمان هایتان هایی هایش هایم هایت های ها هاشون هامون هاتون هاش هام هات هاشو هارو ترین تر "
+    "یشان یمان یتان شان مان تان شون مون تون اش ات ام اند ایم اید ش رو و"
+)
+# Endings that many words end in anyway: they are taken off a word that nobody knows alone.
+_VAGUE = f"{_CLEAR} ا ی م ت ه ن ست س"
+_SPOKEN_AN = re.compile(r"(?<=\w\w)ون(?=[هی]?$)")
+
+
+def _pattern(endings: str) -> re.Pattern[str]:
+    longest_first = sorted(endings.split(), key=len, reverse=True)
+    return re.compile(rf"(?<=\w{{{_SHORTEST_STEM}}})(?:{'|'.join(longest_first)})$")
+
+
+_CLEAR_ENDING, _VAGUE_ENDING = _pattern(_CLEAR), _pattern(_VAGUE)
+
+
+def stem(word: str) -> str:
+    """Return what the forms of a folded word have in common: a key to compare by, not a word.
+
+    A verb becomes its infinitive; another word loses one ending of at most what leaves three letters, and a spoken «ون»
+    becomes «ان».
+
+    >>> stem("هزینهش"), stem("تهرون"), stem("میشه") == stem("شدند")
+    ('هزینه', 'تهران', True)
+    """
+    return verb_forms().get(word) or _SPOKEN_AN.sub("ان", _CLEAR_ENDING.sub("", word))
+
+
+def possible_stems(word: str) -> Iterator[str]:
+    """Yield what is left of a folded word as one ending after the other is taken off, the longest first.
+
+    >>> list(possible_stems("کتابامو"))
+    ['کتابام', 'کتاب']
+    """
+    while (shorter := _VAGUE_ENDING.sub("", word)) != word:
+        yield _SPOKEN_AN.sub("ان", shorter)
+        word = shorter
+
+
+@cache
+def verb_forms() -> dict[str, str]:
+    """Return the infinitive by form, of the verbs that hazm lists."""
+    spoken: dict[str, list[str]] = {}
+    for line in hazm_data("iverbs.dat"):
+        verb, present, _ = line.split(" ")
+        spoken.setdefault(verb, []).append(present)
+    forms: dict[str, str] = {}
+    verbs = [tuple(verb.split("#")) for verb in hazm_data("verbs.dat") if not verb.startswith("#")]
+    for past, present in sorted(verbs, key=lambda verb: verb[0] not in _LIGHT_VERBS):  # of two, the common one
+        pasts = dict.fromkeys((past, past.replace("وان", "ون").replace("ان", "ون")))  # «توانست» is spoken «تونست»
+        roots = [*pasts, present, present.removesuffix("ی"), *spoken.get(f"{past}#{present}", [])]
+        for form in _conjugated(pasts, present, roots, bare=past in _LIGHT_VERBS):
+            forms.setdefault(form, f"{past}ن")
+    for prefix in ("ا", "می", "نمی", "نی"):
+        forms.update((f"{prefix}ومد{ending}", "امدن") for ending in ("", *_PERSONS, "ی", "ه"))
+    return forms
+
+
+@cache
+def light_verbs() -> frozenset[str]:
+    """Return the infinitives of verbs that tell little."""
+    return frozenset(f"{past}ن" for past in _LIGHT_VERBS)
+
+
+_PERSONS = ("م", "یم", "ید", "ین", "ند", "ن")
+
+
+def _conjugated(pasts: Iterable[str], present: str, roots: list[str], *, bare: bool) -> Iterator[str]:
+    """Yield the forms of a verb, prefixes joined; those that may be nouns too, as «بسته», if `bare`."""
+    if bare:
+        endings = ("", *_PERSONS, "ه", "هام", "های", "هاست", "هایم", "هاید", "هاند")
+        yield from (past + ending for past in pasts for ending in endings)
+        yield from (present + ending for ending in (*_PERSONS, "ی", "د", "ه"))
+    for root in roots:
+        for prefix in ("می", "نمی", "ن") if bare else ("می", "نمی"):
+            yield from (_prefixed(prefix, root) + ending for ending in ("", *_PERSONS, "ی", "د", "ه"))
+        yield from (_prefixed("ب", root) + ending for ending in (*_PERSONS, *(("", "ی", "د", "ه") if bare else ())))
+
+
+def _prefixed(prefix: str, root: str) -> str:
+    return f"{prefix}ی{root}" if root.startswith("ا") and prefix in ("ن", "ب") else prefix + root
