@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench bench-persian lock clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1	/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
 
 demo: $(VENV)/core ## Set up, ingest the sample knowledge base, ask ten questions, show the stages
 	$(BIN)/python examples/demo.py
@@ -24,9 +24,14 @@ lint: $(VENV)/dev ## Check style, types and the direction of imports
 bench: $(VENV)/dev ## Compare speed with the stock LlamaIndex pipeline, as ratios of one run
 	$(BIN)/python benchmarks/against_stock.py
 
+bench-persian: $(VENV)/dev ## Compare ways of writing Persian: make bench-persian SQUAD=file.json
+	@test -n "$(SQUAD)" || { echo "name a file in the format of SQuAD: make bench-persian SQUAD=file.json"; exit 2; }
+	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian --limit 300
+	$(BIN)/python benchmarks/persian/table.py build/persian --stages
+
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,dev]'
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,eval,dev]'
 	build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
 
 clean: ## Remove the virtual environment and the embedded database
@@ -39,5 +44,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(INSTALL) -e '.[cross-encoder,dev]'
+	$(INSTALL) -e '.[cross-encoder,eval,dev]'
 	@touch $@
