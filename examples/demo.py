@@ -12,7 +12,7 @@ from rag_app.cli.render import render_explanation, render_result, render_summary
 
 INSTITUTE = Path(__file__).parent / "institute"
 TENANT = "avanema"
-ASKED = ("q01", "q02", "q03", "q04", "q05", "q06", "q08", "q09", "q10", "q12")
+ASKED = ("q01", "q02", "q03", "q04", "q05", "q06", "q07", "q08", "q09", "q10")
 
 NEXT = """
 What to do next

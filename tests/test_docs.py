@@ -1,12 +1,14 @@
 """What the documents say is run."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
 from rag_app.config import Settings, load_settings
+from rag_app.persian import Lexicons, Vocabulary
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,13 +26,53 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_yaml_of_the_readme_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
-    (text,) = blocks("yaml")
+    _, text = blocks("yaml")
     (tmp_path / "settings.yaml").write_text(text, "utf-8")
     settings = load_settings(tmp_path / "settings.yaml")
     assert settings.rerank.kind == "cross_encoder"
     given = yaml.safe_load(text)
     assert given["deadline_s"] == Settings().deadline_s
     assert given["context"].items() <= Settings().context.model_dump().items()
+
+
+def test_the_lexicon_of_the_readme_is_valid(tmp_path: Path) -> None:
+    text, _ = blocks("yaml")
+    (tmp_path / "lexicon.yaml").write_text(text, "utf-8")
+    lexicons = Lexicons(tmp_path / "lexicon.yaml")
+    assert "sneaker" in lexicons.of("my-shop").synonyms("کتونی")
+    assert "sneaker" not in lexicons.of("another").synonyms("کتونی")
+    assert lexicons.of("another").without_courtesies(["با", "ارزوی", "موفقیت", "پنل"]) == ["پنل"]
+
+
+def test_the_spellings_of_the_readme_are_read_as_it_says() -> None:
+    texts = [["شهریه", "کلاس"], ["1250000"], ["میخواهم", "می", "خواهم"], ["کتاب"], ["هزینه"], ["تهران"], ["شدن"]]
+    texts += [["بورسیه"], ["انصراف"], ["قسطی"], ["لغو"]]
+    vocabulary = Vocabulary(Counter(word for words in texts for word in words), len(texts), Lexicons().of("t"))
+    (table,) = re.findall(r"\| the customer types.*?\n\n", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    rows = [re.findall(r"`([^`]+)`", row) for row in table.splitlines()[2:] if "nothing" not in row]
+    read = {typed: [word.matches for word in vocabulary.read(typed).words] for row in rows for typed in row}
+    for typed, meant in [
+        ("شهريه كلاس", ("شهریه", "کلاس")),
+        ("۱٬۲۵۰٬۰۰۰", ("1250000",)),
+        ("می خواهم", ("میخواهم", "میخواهم")),
+        ("میخواهم", ("میخواهم",)),
+        ("می‌خواهم", ("میخواهم",)),
+        ("کتاباشونو", ("کتاب",)),
+        ("هزینه‌ش", ("هزینه",)),
+        ("تهرون", ("تهران",)),
+        ("میشه", ("شدن",)),
+        ("بورصیه", ("بورسیه",)),
+        ("انصراق", ("انصراف",)),
+        ("ghesti", ("قسطی",)),
+        ("qesti", ("قسطی",)),
+        ("ghsty", ("قسطی",)),
+        ("کنسل", ("انصراف",)),
+        ("cancel", ("لغو",)),
+    ]:
+        assert [matches.get(word, 0) >= 0.75 for matches, word in zip(read[typed], meant, strict=True)] == [True] * len(
+            meant
+        ), typed
+    assert [word.typed for word in vocabulary.read("سلام خسته نباشید کتاب").words] == ["کتاب"]
 
 
 def test_every_place_the_readme_names_exists() -> None:

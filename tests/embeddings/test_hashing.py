@@ -111,4 +111,4 @@ def test_the_fingerprint_changes_with_the_dimension() -> None:
     assert MODEL.fingerprint == HashingEmbedding().fingerprint
     assert MODEL.fingerprint != HashingEmbedding(embed_dim=512).fingerprint
     # Change it here on purpose when the vectors change: users must then ingest anew.
-    assert MODEL.fingerprint == "hashing-3-5-1024-persian-5f4587c602a9"
+    assert MODEL.fingerprint == "hashing-3-5-1024-persian-e6175bc52fa7"
