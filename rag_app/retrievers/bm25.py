@@ -53,9 +53,8 @@ class TenantBM25Retriever(BM25Retriever):
         self._starts = index.scores["indptr"]
         self._chunks = index.scores["indices"]
         chunks_with = np.diff(self._starts)
-        idf = np.log(
-            1 + (len(chunks) - chunks_with + 0.5) / (chunks_with + 0.5)
-        )  # as bm25s has it, by Lucene's formula
+        # Lucene's formula, which bm25s multiplied in; the words of a question bring their own weights.
+        idf = np.log(1 + (len(chunks) - chunks_with + 0.5) / (chunks_with + 0.5))
         self._saturation = index.scores["data"] / np.repeat(idf, chunks_with)
         words = {word: int(chunks_with[place]) for word, place in self._places.items() if word}
         self.vocabulary = Vocabulary(words, len(chunks), lexicon)
