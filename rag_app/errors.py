@@ -57,7 +57,15 @@ class SchemaVersionError(StorageError):
 
 
 class ComponentError(RagAppError):
-    """A model or other component could not be loaded or run."""
+    """A model or other component could not be loaded or run.
+
+    Attributes:
+        reason: the kind of failure in a few fixed words, fit for traces and metrics.
+    """
+
+    def __init__(self, message: str, reason: str = "failed") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:

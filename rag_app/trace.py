@@ -31,7 +31,10 @@ class WordTrace:
 
 @dataclass
 class ChunkTrace:
-    """One chunk's way from the legs to the context, or to the place where it was dropped."""
+    """One chunk's way from the legs to the context, or to the place where it was dropped.
+
+    `logit` is what the cross-encoder gave before it was brought to 0-1; None if it did not score the chunk.
+    """
 
     node_id: str
     doc_id: str
@@ -40,6 +43,7 @@ class ChunkTrace:
     legs: dict[str, Ranked] = field(default_factory=dict)
     fusion: Ranked | None = None
     rerank: Ranked | None = None
+    logit: float | None = None
     context: int | None = None
     dropped: str | None = None
 
@@ -73,6 +77,7 @@ class Trace:
     degradations: list[Degradation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     reranker: str | None = None
+    reranker_reason: str | None = None
     total_ms: float = 0.0
 
     @contextmanager
@@ -95,9 +100,9 @@ class Trace:
     def degrade(self, stage: StageName, component: str, error: BaseException | str, fallback: str) -> None:
         """Note that `component` failed and `fallback` served instead.
 
-        An exception is noted by its type alone: its message may hold a customer's words.
+        An exception is noted by its type or fixed reason alone: its message may hold a customer's words.
         """
-        reason = error if isinstance(error, str) else type(error).__name__
+        reason = error if isinstance(error, str) else getattr(error, "reason", type(error).__name__)
         self.degradations.append(Degradation(stage, component, reason, fallback))
 
     def as_dict(self) -> dict[str, Any]:

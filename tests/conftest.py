@@ -16,16 +16,31 @@ from sqlalchemy import create_engine, make_url, text
 
 from rag_app import RagApp
 from rag_app.storage import start_embedded
+from tests.models import save_cross_encoder
 
 INSTITUTE = Path(__file__).parent.parent / "examples" / "institute"
 SAMPLE_TENANT = "avanema"
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
     for name in list(os.environ):
         if name.startswith("RAG_APP_") or name == "DATABASE_URL":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("RAG_APP_CACHE_DIR", str(own_cache))
+
+
+@pytest.fixture(scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where probes and exports go while the tests run."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small saved cross-encoder whose tokenizer knows the sample's language."""
+    texts = [file.read_text("utf-8") for file in sorted((INSTITUTE / "documents").rglob("*.md"))]
+    return save_cross_encoder(tmp_path_factory.mktemp("cross-encoder"), texts)
 
 
 @pytest.fixture(scope="session")

@@ -52,3 +52,14 @@ def save_cross_encoder(folder: Path, texts: list[str], *, labels: int = 1) -> Pa
     )
     XLMRobertaForSequenceClassification(config).save_pretrained(folder)
     return folder
+
+
+def reference_logits(folder: Path, query: str, texts: list[str]) -> list[float]:
+    """Return the logits by transformers alone, one pair at a time."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.no_grad():
+        return [model(**tokenizer(query, text, return_tensors="pt")).logits[0, 0].item() for text in texts]

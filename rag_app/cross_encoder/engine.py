@@ -1,0 +1,482 @@
+"""One loaded model for all requests of a process: scoring by batches up to each request's deadline, and its life."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import hashlib
+import logging
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from weakref import WeakSet
+
+from rag_app.breaker import CircuitBreaker
+from rag_app.cross_encoder.loading import LoadedModel, ModelSpec, load_model, ran_out_of_memory
+from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
+from rag_app.cross_encoder.scorer import Features, Scorer
+from rag_app.errors import ComponentError
+from rag_app.schema import Deadline
+
+logger = logging.getLogger(__name__)
+
+State = Literal["not loaded", "loading", "ready", "failed"]
+Logits = list[float | None]  # by passage; None for one that was not scored in time
+
+NO_DEADLINE = Deadline()
+_LONGEST_EXIT_S = 3.0  # that the end of the process waits for a batch or a load; one that hangs is left
+_engines: WeakSet[ScoringEngine] = WeakSet()
+_LONGEST_BATCH_S = 1.0  # for requests without a deadline
+_SHARE = 4  # a batch may take this part of the time of the request that has least left: the larger, the less per pair
+
+
+@dataclass(frozen=True)
+class Status:
+    """What can be told of a model.
+
+    Attributes:
+        error: why the last load or the last scoring failed, with what to do about it.
+        seconds_to_retry: how long it will not be tried again.
+    """
+
+    model: str
+    state: State
+    precision: str | None = None
+    device: str | None = None
+    why: str | None = None
+    folder: str | None = None
+    megabytes: float = 0.0
+    load_seconds: float = 0.0
+    error: str | None = None
+    seconds_to_retry: float = 0.0
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Times and sizes of an engine.
+
+    Attributes:
+        load_timeout_s: how long a load may take.
+        retry_after_s: how long a failed model is not tried again; doubled by each failure in a row.
+        cache_size: how many scores are remembered, the latest used ones.
+    """
+
+    load_timeout_s: float = 120.0
+    retry_after_s: float = 30.0
+    cache_size: int = 10_000
+
+
+DEFAULT_OPTIONS = EngineOptions()
+
+
+@dataclass(eq=False)
+class _Job:
+    """The passages of one request that are still to be scored, best fused rank first."""
+
+    query: str
+    passages: Sequence[str]
+    deadline: Deadline
+    logits: Logits
+    waiting: list[int]
+    features: dict[int, Features] = field(default_factory=dict)
+    taken: Future[None] = field(default_factory=Future)  # the model is there
+    done: Future[None] = field(default_factory=Future)
+    error: ComponentError | None = None
+
+    def finish(self, error: ComponentError | None = None) -> None:
+        if not self.done.done():
+            self.error = error
+            self.done.set_result(None)
+        if not self.taken.done():
+            self.taken.set_result(None)
+
+    def result(self) -> Logits:
+        if self.error is not None:
+            raise _again(self.error)
+        return self.logits
+
+
+class ScoringEngine:
+    """Scores pairs of query and passage with one model, in one thread of its own.
+
+    The thread loads the model when it is first needed. It then takes turns between the requests that wait: the next
+    passage of one of them, best fused rank first, and with it, in one batch, the waiting passages of any request that
+    are nearest to it in length. A request gets what was scored when its deadline comes. A load that fails, or hangs, or
+    scores that are no numbers, open a breaker: until it is tried again, requests fail at once. A thread that hangs is
+    left to itself; it keeps nothing from going on, nor the process from ending.
+
+    Args:
+        spec: which model, and how to run it.
+        options: its times and sizes.
+        load: how a model is loaded.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        options: EngineOptions = DEFAULT_OPTIONS,
+        load: Callable[[ModelSpec], LoadedModel] = load_model,
+    ) -> None:
+        self.spec = spec
+        self._options = options
+        self._load = load
+        self._breaker = CircuitBreaker(options.retry_after_s)
+        self._cache: OrderedDict[bytes, float] = OrderedDict()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._jobs: list[_Job] = []
+        self._loaded: LoadedModel | None = None
+        self._load_started = 0.0
+        self._load_seconds = 0.0
+        self._tokens_per_s = math.inf
+        self._fastest = 0.0
+        self._error: ComponentError | None = None
+        self._closed = False
+        _engines.add(self)
+
+    def score(self, query: str, passages: Sequence[str], deadline: Deadline = NO_DEADLINE) -> Logits:
+        """Return the logit of each passage, None for those that were not scored when the deadline came.
+
+        While the model loads, a request waits at most half of the time that it has.
+
+        Raises:
+            ComponentError: the model can not be used; `reason` says why.
+        """
+        job = self._submit(query, passages, deadline)
+        try:
+            with suppress(TimeoutError):
+                job.taken.result(self._patience(deadline))
+            self._require_taken(job)
+            with suppress(TimeoutError):
+                job.done.result(_seconds(deadline))
+        finally:
+            self._leave(job)
+        return job.result()
+
+    async def ascore(self, query: str, passages: Sequence[str], deadline: Deadline = NO_DEADLINE) -> Logits:
+        """Do what `score` does, without blocking the loop."""
+        job = self._submit(query, passages, deadline)
+        try:
+            await asyncio.wait({asyncio.wrap_future(job.taken)}, timeout=self._patience(deadline))
+            self._require_taken(job)
+            await asyncio.wait({asyncio.wrap_future(job.done)}, timeout=_seconds(deadline))
+        finally:
+            self._leave(job)
+        return job.result()
+
+    def begin_load(self) -> None:
+        """Load the model unless it is loaded, without waiting for it."""
+        with self._changed:
+            self._start()
+
+    def load(self) -> Status:
+        """Load the model unless it is loaded, wait for it, and return what can be told of it."""
+        with self._changed:
+            self._start()
+            while self._state() == "loading":
+                self._changed.wait(self._load_started + self._options.load_timeout_s - time.monotonic())
+        return self.status()
+
+    def status(self) -> Status:
+        """Return what can be told of the model now."""
+        with self._changed:
+            state = self._state()
+            told = Status(
+                self.spec.model,
+                state,
+                error=str(self._error) if self._error else None,
+                seconds_to_retry=self._breaker.seconds_to_retry(),
+            )
+            if self._loaded is None:
+                return told
+            scorer, choice = self._loaded.scorer, self._loaded.choice
+            return replace(
+                told,
+                precision=choice.precision,
+                device=scorer.device,
+                why=choice.why,
+                folder=str(self._loaded.folder),
+                megabytes=scorer.megabytes,
+                load_seconds=self._load_seconds,
+            )
+
+    @property
+    def model(self) -> LoadedModel | None:
+        """The model, if it is loaded now."""
+        return self._loaded
+
+    def close(self) -> None:
+        """Give the model's memory back for good; requests that wait get what was scored."""
+        with self._changed:
+            self._end()
+            self._error = ComponentError(f"the reranker {self.spec.model!r} was closed", "closed")
+            self._closed = True
+
+    # What follows is called with the lock held, unless it says otherwise.
+
+    def _submit(self, query: str, passages: Sequence[str], deadline: Deadline) -> _Job:
+        """Queue a request; takes the lock itself."""
+        with self._changed:
+            logits: Logits = [self._remembered(_key(query, passage)) for passage in passages]
+            waiting = [place for place, logit in enumerate(logits) if logit is None]
+            job = _Job(query, passages, deadline, logits, waiting)
+            if not waiting:
+                job.finish()
+                return job
+            self._start()
+            if self._thread is None:
+                raise _again(self._error)
+            if self._loaded is not None:
+                job.taken.set_result(None)
+            self._jobs.append(job)
+            self._changed.notify_all()
+        return job
+
+    def _leave(self, job: _Job) -> None:
+        """Take a request out, with what is scored by now; takes the lock itself."""
+        with self._changed:
+            if job in self._jobs:
+                self._jobs.remove(job)
+            job.finish()
+
+    def _patience(self, deadline: Deadline) -> float:
+        """Return how long a request may wait for the model, in seconds; takes the lock itself."""
+        with self._changed:
+            if self._error is not None and deadline.at < math.inf:
+                return 0.0  # it failed before and is tried again, which no customer should wait for
+            load_left = max(0.0, self._load_started + self._options.load_timeout_s - time.monotonic())
+        return min(load_left, deadline.remaining() / 2)
+
+    def _require_taken(self, job: _Job) -> None:
+        """Raise unless the model is there; takes the lock itself."""
+        with self._changed:
+            self._state()  # ends a load that hangs
+            if not job.taken.done():
+                raise _again(self._error)
+
+    def _state(self) -> State:
+        if self._thread is not None and not self._thread.is_alive():
+            self._end()  # this process was forked from the one whose thread it was
+        if self._thread is not None:
+            if self._loaded is not None:
+                return "ready"
+            if time.monotonic() < self._load_started + self._options.load_timeout_s:
+                return "loading"
+            self._fail(
+                ComponentError(
+                    f"the reranker {self.spec.model!r} was not loaded within {self._options.load_timeout_s:g} s: look "
+                    "at the disk that holds it, or allow more by rerank.load_timeout_s",
+                    "load timed out",
+                )
+            )
+        return "failed" if self._error else "not loaded"
+
+    def _start(self) -> None:
+        """Begin to load, unless the model is there, is being loaded, or must not be tried yet."""
+        if self._closed or self._state() in ("ready", "loading") or not self._breaker.allows():
+            return
+        self._load_started = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="cross-encoder", daemon=True)
+        self._thread.start()
+
+    def _end(self, error: ComponentError | None = None) -> None:
+        """Part with the thread, which ends when it sees it, and with all it had."""
+        if error is None:
+            self._breaker = CircuitBreaker(self._options.retry_after_s)  # the thread will not tell how its try went
+        self._thread, self._loaded, self._error = None, None, error
+        for job in self._jobs:
+            job.finish(error)
+        self._jobs = []
+        self._cache.clear()  # another load may bring other weights
+        self._changed.notify_all()
+
+    def _fail(self, error: ComponentError) -> None:
+        self._breaker.failed()
+        self._end(error)
+        logger.warning(
+            "Rerank: %s can not be used (%s), tried again in %.0f s: %s",
+            self.spec.model,
+            error.reason,
+            self._breaker.seconds_to_retry(),
+            error,
+        )
+
+    def _remembered(self, key: bytes) -> float | None:
+        if key in self._cache:
+            self._cache.move_to_end(key)
+        return self._cache.get(key)
+
+    # The thread; it takes the lock itself.
+
+    def _run(self) -> None:
+        me = threading.current_thread()
+        try:
+            loaded = self._load(self.spec)
+            rate = _warm_up(loaded.scorer)
+        except Exception as error:  # noqa: BLE001 - whatever a library raises, requests must hear of it
+            self._fail_of(me, _as_component_error(self.spec.model, error))
+            return
+        with self._changed:
+            if self._thread is not me:
+                return
+            self._loaded, self._error = loaded, None
+            self._tokens_per_s = self._fastest = rate
+            self._load_seconds = time.monotonic() - self._load_started
+            self._breaker.succeeded()
+            for job in self._jobs:
+                job.taken.set_result(None)
+            self._changed.notify_all()
+        logger.info("Rerank: %s is loaded in %s: %s", self.spec.model, loaded.choice.precision, loaded.choice.why)
+        try:
+            while self._thread is me:
+                self._serve(me, loaded.scorer)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail_of(me, _as_component_error(self.spec.model, error))
+
+    def _fail_of(self, thread: threading.Thread, error: ComponentError) -> None:
+        with self._changed:
+            if self._thread is thread:  # else it was given up, and its failure is known
+                self._fail(error)
+
+    def _serve(self, me: threading.Thread, scorer: Scorer) -> None:
+        """Score one batch."""
+        with self._changed:
+            while self._thread is me and not self._jobs:
+                self._changed.wait()
+            fresh = [job for job in self._jobs if not job.features] if self._thread is me else []
+        for job in fresh:
+            self._tokenize(job, scorer)
+        with self._changed:
+            batch = self._next_batch(scorer.largest_batch) if self._thread is me else []
+        if not batch:
+            return
+        started = time.monotonic()
+        logits = scorer.logits([job.features[place] for job, place in batch])
+        seconds = time.monotonic() - started
+        if not all(map(math.isfinite, logits)):
+            raise _invalid_scores()
+        with self._changed:
+            if self._thread is not me:
+                return  # the requests have their answers, and the memory of scores is another model's
+            rate = len(batch) * max(_length(job, place) for job, place in batch) / max(seconds, 1e-6)
+            self._tokens_per_s += (rate - self._tokens_per_s) / 4
+            self._fastest = max(self._fastest, rate)
+            for (job, place), logit in zip(batch, logits, strict=True):
+                self._cache[_key(job.query, job.passages[place])] = logit
+                if not job.done.done():  # else it left, and has its answer
+                    job.logits[place] = logit
+                    job.waiting.remove(place)
+            while len(self._cache) > self._options.cache_size:
+                self._cache.popitem(last=False)
+            self._finish(job for job in list(self._jobs) if not job.waiting)
+
+    def _tokenize(self, job: _Job, scorer: Scorer) -> None:
+        try:
+            tokens = scorer.tokenize(job.query, [job.passages[place] for place in job.waiting])
+        except Exception as error:  # noqa: BLE001 - a text that no tokenizer takes fails its own request alone
+            reason = f"the question or a passage can not be tokenised ({type(error).__name__})"
+            with self._changed:
+                self._finish([job], ComponentError(reason, "text not tokenised"))
+        else:
+            job.features = dict(zip(job.waiting, tokens, strict=True))
+
+    def _next_batch(self, largest: int) -> list[tuple[_Job, int]]:
+        """Return the next passage of the request whose turn it is, with those nearest to it in length."""
+        ready = [job for job in self._jobs if job.features]
+        late = [job for job in ready if job.deadline.remaining() < _length(job, job.waiting[0]) / self._tokens_per_s]
+        self._finish(late)
+        ready = [job for job in ready if not job.done.done()]
+        if not ready:
+            if late:  # nothing measures the speed while nothing is scored, and one slow moment must not be for ever
+                self._tokens_per_s = min(self._fastest, 1.1 * self._tokens_per_s)
+            return []
+        lead = ready[0]
+        self._jobs.remove(lead)
+        self._jobs.append(lead)  # the others come before its next turn
+        longest = _length(lead, lead.waiting[0])
+        seconds = min(job.deadline.remaining() for job in ready) / _SHARE
+        tokens = self._tokens_per_s * min(_LONGEST_BATCH_S, seconds)
+        batch = [(lead, lead.waiting[0])]
+        others = [(job, place) for job in ready for place in job.waiting if (job, place) != batch[0]]
+        for job, place in sorted(others, key=lambda pair: abs(_length(*pair) - longest)):
+            longest = max(longest, _length(job, place))
+            if len(batch) == largest or (len(batch) + 1) * longest > tokens:
+                break
+            batch.append((job, place))
+        return batch
+
+    def _finish(self, jobs: Iterable[_Job], error: ComponentError | None = None) -> None:
+        for job in jobs:
+            job.finish(error)
+            if job in self._jobs:  # else it left
+                self._jobs.remove(job)
+
+
+@atexit.register
+def _stop_all() -> None:
+    """End the threads: the interpreter, when it ends, aborts if it finds one in the middle of torch's code."""
+    threads = [engine._thread for engine in _engines if engine._thread is not None]
+    for engine in list(_engines):
+        engine.close()
+    until = time.monotonic() + _LONGEST_EXIT_S
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
+def _again(error: ComponentError | None) -> ComponentError:
+    """Return an error to raise once more; the very same one would gather the frames of every request."""
+    return (
+        ComponentError(str(error), error.reason) if error else ComponentError("the reranker is being loaded", "loading")
+    )
+
+
+def _length(job: _Job, place: int) -> int:
+    return len(job.features[place]["input_ids"])
+
+
+def _seconds(deadline: Deadline) -> float | None:
+    left = deadline.remaining()
+    return None if left == math.inf else left
+
+
+def _key(query: str, passage: str) -> bytes:
+    return hashlib.blake2b(f"{len(query)} {query}{passage}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _warm_up(scorer: Scorer) -> float:
+    """Score a few pairs, so that the first request finds everything in place; return tokens per second.
+
+    Raises:
+        ComponentError: the scores are no numbers.
+    """
+    batch = scorer.tokenize(QUERIES[0], PASSAGES[:4])
+    scorer.logits(batch)
+    started = time.monotonic()
+    logits = scorer.logits(batch)
+    if not all(map(math.isfinite, logits)):
+        raise _invalid_scores()
+    return len(batch) * max(len(pair["input_ids"]) for pair in batch) / max(time.monotonic() - started, 1e-6)
+
+
+def _invalid_scores() -> ComponentError:
+    return ComponentError(
+        "the reranker's scores are no numbers: its weights are broken, replace them", "invalid scores"
+    )
+
+
+def _as_component_error(model: str, error: Exception) -> ComponentError:
+    if isinstance(error, ComponentError):
+        return error
+    if ran_out_of_memory(error):
+        return ComponentError(
+            f"there is no memory to score with {model!r}: take a smaller model (base instead of large) or fewer "
+            "candidates (retrieval.fusion_top_k)",
+            "out of memory",
+        )
+    return ComponentError(f"the reranker {model!r} fails to score ({type(error).__name__})", "scoring failed")

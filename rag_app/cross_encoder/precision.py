@@ -1,0 +1,169 @@
+"""Which precision is fastest on this machine without changing the order: measured once, then remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rag_app.cross_encoder.models import INT8_FILE, fingerprint, int8_folder, own_cache
+from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
+from rag_app.cross_encoder.scorer import Scorer
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS = ("auto", "fp32", "bf16", "int8", "fp16")
+MIN_AGREEMENT = 0.97  # Kendall's tau with the order of fp32
+_TIMED = 10  # pairs
+_FORMAT = 1
+
+MakeScorer = Callable[[str], Scorer]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One precision: seconds for ten short pairs, and Kendall's tau with fp32's order; None where it was not needed."""
+
+    seconds: float
+    agreement: float | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A precision, why it was taken, and what was measured of each."""
+
+    precision: str
+    why: str
+    measured: dict[str, Measured]
+
+
+def choose_precision(folder: Path, device: str, make: MakeScorer) -> Choice:
+    """Return the fastest precision whose order agrees with that of fp32; on a GPU, fp16.
+
+    On a CPU, bf16 is four times faster than fp32 where the processor has instructions for it and four times slower
+    where it has none, and what int8 does to the order depends on the weights. So each is timed and compared on a few
+    pairs, which takes seconds; the outcome is kept in a file, for these very weights on this very machine.
+
+    Args:
+        folder: the model's files.
+        device: as torch names devices.
+        make: loads the model in a precision.
+    """
+    if (folder / INT8_FILE).exists():
+        return Choice("int8", "the folder is an int8 export", {})
+    if device != "cpu":
+        return Choice("fp16", f"{device} is a GPU", {})
+    names = ["fp32", "bf16"] + ["int8"] * (int8_folder(folder) / INT8_FILE).exists()
+    file = own_cache() / "precision" / f"{_key(folder, names)}.json"
+    remembered = _read(file)
+    if remembered is None:
+        remembered = _measure(names, make)
+        _write(file, remembered)
+    return remembered
+
+
+def agreement(one: list[float], other: list[float]) -> float:
+    """Return Kendall's tau-b of two lists of scores: 1 for the same order, -1 for the opposite one."""
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(one, other).statistic)
+
+
+def _measure(names: list[str], make: MakeScorer) -> Choice:
+    measured: dict[str, Measured] = {}
+    reference: list[list[float]] = []
+    best = "fp32"
+    for name in names:
+        scorer = make(name)
+        seconds = _seconds(scorer)
+        tau = None
+        if name == "fp32":
+            reference = _orders(scorer)
+        elif seconds < measured[best].seconds:
+            pairs = zip(reference, _orders(scorer), strict=True)
+            tau = sum(agreement(*pair) for pair in pairs) / len(reference)
+        measured[name] = Measured(seconds, tau)
+        if tau is not None and tau >= MIN_AGREEMENT:
+            best = name
+        del scorer  # before the next one is loaded
+    return Choice(best, _why(best, measured), measured)
+
+
+def _why(best: str, measured: dict[str, Measured]) -> str:
+    fp32 = measured["fp32"].seconds
+    told = [f"{best} is the fastest that keeps the order of fp32"]
+    for name, found in measured.items():
+        if name == "fp32":
+            continue
+        if found.agreement is None:
+            told.append(f"{name} is not faster ({found.seconds / fp32:.1f} times the time)")
+        else:
+            told.append(f"{name} is {fp32 / found.seconds:.1f} times as fast, agreement {found.agreement:.3f}")
+    if "int8" not in measured:
+        told.append("int8 was not exported (rag-app models export --int8)")
+    return "; ".join(told)
+
+
+def _seconds(scorer: Scorer) -> float:
+    batch = scorer.tokenize(QUERIES[0], PASSAGES[:_TIMED])
+    scorer.logits(batch[:1])  # what runs for the first time is slow
+    taken = []
+    for _ in range(2):
+        started = time.perf_counter()
+        for start in range(0, _TIMED, 2):
+            scorer.logits(batch[start : start + 2])
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def _orders(scorer: Scorer) -> list[list[float]]:
+    return [
+        [logit for pair in scorer.tokenize(query, PASSAGES) for logit in scorer.logits([pair])] for query in QUERIES
+    ]
+
+
+def _key(folder: Path, names: list[str]) -> str:
+    import torch
+
+    processor = ""
+    if (cpu_info := Path("/proc/cpuinfo")).exists():
+        lines = cpu_info.read_text("utf-8", "replace").splitlines()
+        processor = ";".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
+    told = (
+        _FORMAT,
+        fingerprint(folder),
+        names,
+        platform.machine(),
+        processor,
+        torch.__version__,
+        torch.get_num_threads(),
+        [os.environ.get(name) for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS")],
+    )
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def _read(file: Path) -> Choice | None:
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        return Choice(kept["precision"], kept["why"], {name: Measured(**of) for name, of in kept["measured"].items()})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("Rerank: the precision is measured again, %s can not be read: %s", file, type(error).__name__)
+        return None
+
+
+def _write(file: Path, choice: Choice) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(asdict(choice), ensure_ascii=False), "utf-8")
+        part.replace(file)
+    except OSError as error:
+        logger.warning("Rerank: the precision will be measured again, %s: %s", file, type(error).__name__)

@@ -1,0 +1,35 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from rag_app.breaker import CircuitBreaker
+
+
+def test_it_allows_everyone_while_the_part_works() -> None:
+    breaker = CircuitBreaker()
+    assert [breaker.allows() for _ in range(3)] == [True] * 3
+    assert breaker.seconds_to_retry() == 0.0
+
+
+def test_after_a_failure_nobody_tries_until_the_time_is_over_and_then_one_alone() -> None:
+    breaker = CircuitBreaker(retry_after_s=0.05)
+    breaker.failed()
+    assert not breaker.allows()
+    assert 0 < breaker.seconds_to_retry() <= 0.05
+    time.sleep(0.06)
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda _: breaker.allows(), range(32))) == 1
+    breaker.succeeded()
+    assert breaker.allows()
+    assert breaker.allows()
+
+
+def test_each_failure_in_a_row_doubles_the_time_up_to_the_longest() -> None:
+    breaker = CircuitBreaker(retry_after_s=10, longest_s=35)
+    waits = []
+    for _ in range(4):
+        breaker.failed()
+        waits.append(round(breaker.seconds_to_retry()))
+    assert waits == [10, 20, 35, 35]
+    breaker.succeeded()
+    breaker.failed()
+    assert round(breaker.seconds_to_retry()) == 10
