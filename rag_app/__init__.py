@@ -7,7 +7,8 @@
                    complexity                    ├ RRF 20       or lexical      parent expansion
                    intent               BM25 15  ┘              best 8          token budget
 
-The application: `RagApp`. Its results: `RetrievalResult`, `IngestReport`. Its errors: `rag_app.errors`.
+The application: `RagApp`. Reranking alone: `CrossEncoderReranker`. Results: `RetrievalResult`,
+`IngestReport`. Errors: `rag_app.errors`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,19 @@ from rag_app.errors import RagAppError
 
 if TYPE_CHECKING:
     from rag_app.app import RagApp
+    from rag_app.reranker import CrossEncoderReranker
     from rag_app.schema import IngestReport, RetrievalResult
 
 __version__ = "0.1.0"
-__all__ = ["IngestReport", "RagApp", "RagAppError", "RetrievalResult", "__version__"]
+__all__ = ["CrossEncoderReranker", "IngestReport", "RagApp", "RagAppError", "RetrievalResult", "__version__"]
 
 # LlamaIndex takes over a second to import, so these load on first use.
-_MODULES = {"RagApp": "rag_app.app", "IngestReport": "rag_app.schema", "RetrievalResult": "rag_app.schema"}
+_MODULES = {
+    "CrossEncoderReranker": "rag_app.reranker",
+    "IngestReport": "rag_app.schema",
+    "RagApp": "rag_app.app",
+    "RetrievalResult": "rag_app.schema",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,11 @@ from typing import Any
 
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings, load_settings
+from rag_app.cross_encoder import Status
 from rag_app.errors import InvalidInputError
 from rag_app.factory import build, open_database
 from rag_app.ingestion import Progress
+from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.readers import Item
 from rag_app.schema import (
     Deadline,
@@ -43,12 +45,17 @@ class RagApp:
         self.database = open_database(settings)
         self.loop = BackgroundLoop()
         self._closed = False
+        self._cross_encoders: list[CrossEncoderRerank] = []
         try:
             self._components = build(settings, self.database, self.loop)
         except BaseException:
             self.close()
             raise
         self.pipeline = self._components.retrieval
+        rerankers = self.pipeline.rerankers.values()
+        self._cross_encoders += [reranker for reranker in rerankers if isinstance(reranker, CrossEncoderRerank)]
+        if settings.rerank.load == "eager":
+            self.warm_up()
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **settings: Any) -> RagApp:
@@ -136,6 +143,13 @@ class RagApp:
         request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
         return await self.loop.acall(self.pipeline.arun, request)
 
+    def warm_up(self) -> tuple[Status, ...]:
+        """Load the models that the pipeline needs, wait for them, and return what can be told of each.
+
+        A model that can not be loaded is told of and not raised: the pipeline does without it.
+        """
+        return tuple(reranker.load() for reranker in self._cross_encoders)
+
     def delete(self, doc_id: str, *, tenant: str) -> bool:
         """Delete a document with all its chunks; False if the tenant has none of this id."""
         return self._components.writer.delete(checked_name("tenant", tenant), checked_name("document id", doc_id))
@@ -148,6 +162,8 @@ class RagApp:
         """Close the connections; closing again does nothing. The embedded server stops with its last process."""
         if not self._closed:
             self._closed = True
+            for reranker in self._cross_encoders:
+                reranker.close()
             self.loop.call(self.database.aclose)
             self.loop.close()
 

@@ -63,12 +63,21 @@ class RetrievalSettings(_Section):
 
 
 class RerankSettings(_Section):
-    """Stage 3: which reranker, and how many chunks go on."""
+    """Stage 3: which reranker, and how many chunks go on.
+
+    `load: eager` loads the cross-encoder when the application is opened, and waits for it; `lazy` when it is needed.
+    """
 
     kind: Literal["lexical", "cross_encoder", "none"] = "lexical"
     model: str = "base"
     top_k: PositiveInt = 8
     max_length: PositiveInt = 512
+    precision: Literal["auto", "fp32", "bf16", "int8", "fp16"] = "auto"
+    device: str | None = None
+    load: Literal["lazy", "eager"] = "lazy"
+    load_timeout_s: PositiveFloat = 120
+    retry_after_s: PositiveFloat = 30
+    cache_size: int = Field(default=10_000, ge=0)
 
 
 class ContextSettings(_Section):

@@ -10,6 +10,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
+from rag_app.cross_encoder import EngineOptions
 from rag_app.embeddings import HashingEmbedding
 from rag_app.gemini import render_chunk, render_context
 from rag_app.ingestion import IngestionPipeline
@@ -153,9 +154,17 @@ def _retriever(
 def _rerankers(settings: Settings) -> dict[str, BaseNodePostprocessor]:
     """Return the configured reranker, then those that serve when it fails."""
     top_n = settings.retrieval.fusion_top_k
+    options = settings.rerank
     make: dict[str, Callable[..., BaseNodePostprocessor]] = {
-        "cross_encoder": partial(CrossEncoderRerank, settings.rerank.model, max_length=settings.rerank.max_length),
+        "cross_encoder": partial(
+            CrossEncoderRerank,
+            options.model,
+            precision=options.precision,
+            device=options.device,
+            max_length=options.max_length,
+            options=EngineOptions(options.load_timeout_s, options.retry_after_s, options.cache_size),
+        ),
         "lexical": LexicalRerank,
     }
-    order = {"cross_encoder": ("cross_encoder", "lexical"), "lexical": ("lexical",), "none": ()}[settings.rerank.kind]
+    order = {"cross_encoder": ("cross_encoder", "lexical"), "lexical": ("lexical",), "none": ()}[options.kind]
     return {name: make[name](top_n=top_n) for name in order}

@@ -14,15 +14,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore
 
+from rag_app import metrics
 from rag_app.errors import RagAppError, unknown_name
 from rag_app.query_analysis import QueryAnalyzer
 from rag_app.retrievers import HybridRetriever
-from rag_app.schema import QueryAnalysis, Reading, RetrievalQuery, RetrievalResult, TenantSnapshot, TokenCounter
+from rag_app.schema import (
+    Deadline,
+    QueryAnalysis,
+    Reading,
+    RetrievalQuery,
+    RetrievalResult,
+    TenantSnapshot,
+    TokenCounter,
+)
 from rag_app.storage import TenantCatalog
 from rag_app.trace import Ranked, StageName, WordTrace
 
@@ -30,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 METHOD = "production_rag"
 RESERVE_S = 0.15  # what each step that is still to come needs at worst when the time is short
+GRACE_S = 0.05  # for a reranker that stops at its deadline by itself, to hand over what it has
 SHOWN_MATCHES = 5  # of each word, in the trace
 RenderContext = Callable[[Sequence[NodeWithScore]], str]
 ReadQuery = Callable[[RetrievalQuery], Awaitable[Reading | None]]
@@ -97,6 +108,7 @@ class RetrievalPipeline:
                 chunk.context = place
         text = self.render(nodes)
         trace.total_ms = (time.perf_counter() - started) * 1000
+        metrics.degraded(trace.degradations)
         return RetrievalResult(
             query=query.query_str,
             tenant=query.tenant,
@@ -163,18 +175,22 @@ class RetrievalPipeline:
     async def _rerank(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
         names = [*self.rerankers, "fused order"]
         for steps_to_come, (name, following) in zip(range(len(self.rerankers), 0, -1), pairwise(names), strict=True):
+            seconds = _time_left(query, steps_to_come)
             try:
-                async with asyncio.timeout(_time_left(query, steps_to_come)):
-                    reranked = await self.rerankers[name].apostprocess_nodes(nodes, query)
+                async with asyncio.timeout(seconds + GRACE_S):
+                    step = replace(query, deadline=Deadline.after(seconds))
+                    reranked = await self.rerankers[name].apostprocess_nodes(nodes, step)
             except Exception as error:  # noqa: BLE001 - the next reranker, and at last the fused order, serves instead
                 self._degraded(query, "rerank", name, error, following)
                 continue
-            query.trace.reranker = name
+            if not any(node.score for node in reranked):
+                continue  # it had no time to score anything, and has noted that
+            _served(query, name)
             for rank, node in enumerate(reranked, start=1):
                 if (chunk := query.trace.chunks.get(node.node.node_id)) is not None:
                     chunk.rerank = Ranked(rank, node.score or 0.0)
             return reranked
-        query.trace.reranker = "fused order"
+        _served(query, "fused order")
         return nodes
 
     async def _fit(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
@@ -206,6 +222,13 @@ class RetrievalPipeline:
 def _time_left(query: RetrievalQuery, steps_to_come: int) -> float:
     """Return the seconds that a step may take so that those after it still have theirs."""
     return max(0.0, query.deadline.remaining() - RESERVE_S * steps_to_come)
+
+
+def _served(query: RetrievalQuery, reranker: str) -> None:
+    """Note which reranker served, and why this one."""
+    failed = [f"{entry.component}: {entry.reason}" for entry in query.trace.degradations if entry.stage == "rerank"]
+    query.trace.reranker = reranker
+    query.trace.reranker_reason = "; ".join(failed) or "configured"
 
 
 def _kind(error: Exception) -> str:

@@ -121,6 +121,18 @@ def test_the_cross_encoder_serves_when_it_is_switched_on(new_database: Callable[
     assert result.trace.reranker == "cross_encoder"
     assert len(result.nodes) == 2
     assert not result.degraded
+    assert app.pipeline.rerankers["cross_encoder"].loaded_model is None  # closed with the application
+
+
+def test_eager_loading_is_done_when_the_application_is_open_and_a_failure_is_told(
+    new_database: Callable[[], str], cross_encoder_folder: Path, tmp_path: Path
+) -> None:
+    for folder, state in ((cross_encoder_folder, "ready"), (tmp_path, "failed")):
+        rerank = {"kind": "cross_encoder", "model": str(folder), "load": "eager", "precision": "fp32"}
+        with RagApp.from_config(database={"url": new_database()}, rerank=rerank) as app:
+            (status,) = app.warm_up()
+            assert status.state == state
+            assert (status.error is None) == (state == "ready")
 
 
 def test_a_cross_encoder_that_is_not_there_degrades_to_the_lexical_reranker(
@@ -134,7 +146,7 @@ def test_a_cross_encoder_that_is_not_there_degrades_to_the_lexical_reranker(
     assert doc_ids(result) == ["m1"]
     assert result.trace.reranker == "lexical"
     assert [(d.component, d.reason, d.fallback) for d in result.trace.degradations] == [
-        ("cross_encoder", "ComponentError", "lexical")
+        ("cross_encoder", "model files broken", "lexical")
     ]
 
 

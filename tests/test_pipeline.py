@@ -4,7 +4,9 @@ import asyncio
 import dataclasses
 import json
 import logging
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag_app import RagApp, pipeline
+from rag_app.cross_encoder.torch_scorer import TorchScorer
 from rag_app.pipeline import RetrievalPipeline
 from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.retrievers import HybridRetriever
-from rag_app.schema import Deadline, RetrievalQuery, RetrievalResult, TokenBudget
+from rag_app.schema import Deadline, RetrievalQuery, RetrievalResult, TokenBudget, trace_of
 from rag_app.trace import STAGES
 from tests.conftest import SAMPLE_TENANT, heartbeat
 
@@ -146,20 +149,55 @@ def test_a_reranker_that_fails_or_hangs_gives_way_to_the_next(
     assert [node.node.node_id for node in result.nodes] == [node.node.node_id for node in run(app).nodes]
 
 
-async def test_a_model_whose_load_hangs_holds_up_nothing_else(app: RagApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "RESERVE_S", 1.0)
+async def test_requests_that_wait_for_a_load_are_answered_in_time_by_the_next_reranker(
+    app: RagApp, cross_encoder_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_load = threading.Event()
+    load = TorchScorer.__init__
 
-    class Hanging(CrossEncoderRerank):
-        def _loaded(self) -> Any:
-            time.sleep(4)
-            raise OSError
+    def slow(*args: Any) -> None:
+        may_load.wait(20)
+        load(*args)
 
-    rerankers = {"cross_encoder": Hanging(), **app.pipeline.rerankers}
+    monkeypatch.setattr(TorchScorer, "__init__", slow)
+    cross_encoder = CrossEncoderRerank(str(cross_encoder_folder), precision="fp32", max_length=300)
+    rerankers = {"cross_encoder": cross_encoder, **app.pipeline.rerankers}
     results = await asyncio.gather(
         *(asyncio.to_thread(run, app, seconds=4, rerankers=rerankers) for _ in range(12))  # more than pool threads
     )
+    may_load.set()
     assert [result.trace.reranker for result in results] == ["lexical"] * 12
-    assert all(result.nodes for result in results)
+    assert {result.trace.reranker_reason for result in results} == {"cross_encoder: loading"}
+    assert all(result.nodes and result.trace.total_ms < 4000 for result in results)
+    cross_encoder.close()
+
+
+def test_a_reranker_that_had_no_time_to_score_gives_way_to_the_next(app: RagApp) -> None:
+    class Hasty(Failing):
+        def _postprocess_nodes(
+            self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+        ) -> list[NodeWithScore]:
+            trace_of(query_bundle).degrade("rerank", "cross_encoder", "out of time: nothing scored", "the order before")
+            return [NodeWithScore(node=node.node, score=0.0) for node in nodes]
+
+    result = run(app, rerankers={"cross_encoder": Hasty(), **app.pipeline.rerankers})
+    assert result.trace.reranker == "lexical"
+    assert result.trace.reranker_reason == "cross_encoder: out of time: nothing scored"
+
+
+def test_a_reranker_is_told_of_a_deadline_that_leaves_time_for_the_steps_to_come(app: RagApp) -> None:
+    told: list[float] = []
+
+    class Asking(Failing):
+        def _postprocess_nodes(
+            self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+        ) -> list[NodeWithScore]:
+            told.append(RetrievalQuery.of(query_bundle).deadline.remaining())
+            return nodes
+
+    result = run(app, seconds=10, rerankers={"asking": Asking()})
+    assert result.trace.reranker == "asking"
+    assert 5 < told[0] <= 10 - pipeline.RESERVE_S
 
 
 def test_without_any_reranker_the_fused_order_stays(app: RagApp) -> None:

@@ -18,17 +18,9 @@ from rag_app.postprocessors import (
 from rag_app.schema import RetrievalQuery, TokenBudget
 from rag_app.storage import ChunkReader
 from rag_app.tokens import EstimatedTokenCounter
-from tests.conftest import INSTITUTE, SAMPLE_TENANT
-from tests.models import save_cross_encoder
+from tests.conftest import SAMPLE_TENANT
 
 POSTPROCESSORS = ("cross_encoder", "lexical", "deduplication", "parent_expansion", "token_budget")
-
-
-@pytest.fixture(scope="session")
-def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small saved cross-encoder whose tokenizer knows the sample's language."""
-    texts = [file.read_text("utf-8") for file in sorted((INSTITUTE / "documents").rglob("*.md"))]
-    return save_cross_encoder(tmp_path_factory.mktemp("cross-encoder"), texts)
 
 
 @pytest.fixture(scope="session")
