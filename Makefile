@@ -4,13 +4,13 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-persian lock clean
+.PHONY: help demo test lint bench bench-persian bench-rerank lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
 
-demo: $(VENV)/core ## Set up, ingest the sample knowledge base, ask ten questions, show the stages
-	$(BIN)/python examples/demo.py
+demo: $(VENV)/core ## Set up, ingest the sample, ask ten questions, show the stages [MODEL=a cross-encoder's folder]
+	$(BIN)/python examples/demo.py $(if $(MODEL),--model "$(MODEL)")
 
 test: $(VENV)/dev ## Set up and run all tests
 	$(BIN)/python -m pytest
@@ -28,6 +28,11 @@ bench-persian: $(VENV)/dev ## Compare ways of writing Persian: make bench-persia
 	@test -n "$(SQUAD)" || { echo "name a file in the format of SQuAD: make bench-persian SQUAD=file.json"; exit 2; }
 	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian --limit 300
 	$(BIN)/python benchmarks/persian/table.py build/persian --stages
+
+bench-rerank: $(VENV)/dev ## Compare the cross-encoder with stock's at full size: make bench-rerank [SQUAD=file.json]
+	$(BIN)/python benchmarks/rerank/against_stock.py $(if $(SQUAD),--squad "$(SQUAD)")
+	$(BIN)/python benchmarks/rerank/anytime.py $(if $(SQUAD),--squad "$(SQUAD)")
+	$(BIN)/python benchmarks/rerank/concurrency.py $(if $(SQUAD),--squad "$(SQUAD)")
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

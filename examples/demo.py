@@ -6,9 +6,12 @@ import argparse
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 from rag_app import RagApp
 from rag_app.cli.render import render_explanation, render_result, render_summary
+from rag_app.cross_encoder import find_model
+from rag_app.errors import ComponentError
 
 INSTITUTE = Path(__file__).parent / "institute"
 TENANT = "avanema"
@@ -23,12 +26,21 @@ What to do next
 (The command is in .venv/bin. It stores under .rag_app here; another place: --data-dir DIR, or DATABASE_URL.)"""
 
 
-def main(data_dir: Path) -> None:
-    """Ingest the sample, ask ten questions, and show one of them in full."""
+def main(data_dir: Path, model: str | None = None) -> None:
+    """Ingest the sample, ask ten questions, and show one of them in full; rerank with `model`, or one that is here."""
     logging.basicConfig(level=logging.WARNING)
     lines = (INSTITUTE / "questions.jsonl").read_text("utf-8").splitlines()
     questions = {entry["id"]: entry for entry in map(json.loads, lines)}
-    with RagApp.from_config(data_dir=data_dir) as app:
+    rerank, why = choose_reranker(model)
+    with RagApp.from_config(data_dir=data_dir, rerank=rerank) as app:
+        print(why)
+        for status in app.warm_up():
+            print(
+                f"{status.model} is loaded in {status.load_seconds:.1f} s: {status.precision} on {status.device}, "
+                f"{status.megabytes:.0f} MB; {status.why}"
+                if status.state == "ready"
+                else f"{status.model} can not be used, so the lexical reranker serves: {status.error}"
+            )
         report = app.ingest(INSTITUTE / "documents", tenant=TENANT)
         print(
             f"Ingested {INSTITUTE.name}: {report.added} documents added, {report.unchanged} unchanged, "
@@ -57,7 +69,19 @@ def main(data_dir: Path) -> None:
     print(NEXT)
 
 
+def choose_reranker(model: str | None) -> tuple[dict[str, Any], str]:
+    """Return settings for the cross-encoder that is asked for or is on this machine, else for the lexical reranker."""
+    for name in [model] if model else ["multilingual", "base", "large"]:
+        try:
+            return {"kind": "cross_encoder", "model": name}, f"Reranker: the cross-encoder in {find_model(name)}"
+        except ComponentError as error:
+            why = f"Reranker: lexical, for the cross-encoder {name!r} is not at hand: {error}"
+    return {"kind": "lexical"}, why
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path(".rag_app"), help="where the embedded database lives")
-    main(parser.parse_args().data_dir)
+    parser.add_argument("--model", help="a cross-encoder: a folder, an alias or the id of one in the hub's cache")
+    arguments = parser.parse_args()
+    main(arguments.data_dir, arguments.model)

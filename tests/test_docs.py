@@ -18,11 +18,17 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = blocks("python")
+    code, _ = blocks("python")
     exec(compile(code, "README.md", "exec"), {"data_dir": tmp_path})
     printed = capsys.readouterr().out
     assert printed.startswith('<chunk id="1" source="faq" title="هزینهٔ ارسال">\nارسال بالای ۵۰۰٬۰۰۰ تومان رایگان است.')
     assert '<chunk id="2" source="manual"' in printed
+
+
+def test_the_reranker_of_the_readme_runs(cross_encoder_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, code = blocks("python")
+    exec(compile(code.replace('"base"', repr(str(cross_encoder_folder))), "README.md", "exec"), {})
+    assert capsys.readouterr().out.split()[-1] == "cross_encoder"
 
 
 def test_the_yaml_of_the_readme_is_valid_and_states_the_defaults(tmp_path: Path) -> None:

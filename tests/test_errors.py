@@ -36,7 +36,7 @@ def test_the_docstring_draws_the_tree_as_it_is() -> None:
 
 @pytest.mark.parametrize("error", CLASSES)
 def test_every_error_says_when_it_is_raised(error: type[Exception]) -> None:
-    assert (error.__doc__ or "").endswith(".")
+    assert (error.__doc__ or "").rstrip().endswith(".")
 
 
 @pytest.mark.parametrize("error", [errors.ConfigurationError, errors.InvalidInputError])

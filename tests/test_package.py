@@ -14,7 +14,14 @@ HEAVY = ("llama_index", "sqlalchemy", "numpy", "sklearn", "torch", "hazm", "pyda
 
 
 def test_the_public_names_are_these() -> None:
-    assert rag_app.__all__ == ["IngestReport", "RagApp", "RagAppError", "RetrievalResult", "__version__"]
+    assert rag_app.__all__ == [
+        "CrossEncoderReranker",
+        "IngestReport",
+        "RagApp",
+        "RagAppError",
+        "RetrievalResult",
+        "__version__",
+    ]
     assert all(getattr(rag_app, name) for name in rag_app.__all__)
     assert dir(rag_app) == rag_app.__all__
     with pytest.raises(AttributeError, match="no attribute 'RagAp'"):

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from rag_app.cli.doctor import doctor
+from rag_app.cli.models import models
+from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, progress_bar
 
-    from rag_app.app import RagApp
+if TYPE_CHECKING:
     from rag_app.config import Settings
     from rag_app.evaluation import BeirDataset, EvaluationReport
-    from rag_app.ingestion import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
 app.add_typer(db, name="db")
-
-Profile = Annotated[str | None, typer.Option(help="embedded (default) or production.")]
-Config = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
-DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database lives; .rag_app by default.")]
-Tenant = Annotated[str, typer.Option(help="Whose documents.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+app.add_typer(models, name="models")
 
 
 @app.callback()
@@ -61,7 +54,8 @@ def ingest(
     """Store documents; the same documents again change nothing."""
     from dataclasses import asdict
 
-    with _opened(profile, config, data_dir) as application, _progress_bar() as progress:
+    lazy = {"load": "lazy"}  # no model is needed to store documents
+    with opened(profile, config, data_dir, rerank=lazy) as application, progress_bar() as progress:
         report = application.ingest(paths, tenant=tenant, source=source, progress=progress)
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False))
@@ -91,7 +85,8 @@ def retrieve(
     data_dir: DataDir = None,
 ) -> None:
     """Find the context for a question."""
-    with _opened(profile, config, data_dir) as application:
+    with opened(profile, config, data_dir) as application:
+        application.warm_up()
         result = application.retrieve(
             query,
             tenant=tenant,
@@ -146,11 +141,15 @@ def evaluate(
             evaluation.write_runs(report.rankings, run_out / name)
 
 
+app.command()(doctor)
+
+
 def _evaluated(settings: Settings, dataset: BeirDataset, measures: list[str]) -> EvaluationReport:
     from rag_app.app import RagApp
     from rag_app.evaluation import evaluate
 
-    with RagApp(_on_its_own(settings)) as application, _progress_bar("documents and queries") as progress:
+    with RagApp(_on_its_own(settings)) as application, progress_bar("documents and queries") as progress:
+        application.warm_up()
         return evaluate(application, dataset, measures, progress)
 
 
@@ -176,26 +175,3 @@ def _schema(action: str, profile: str | None, config: Path | None, data_dir: Pat
         return schema_version.upgrade(database) if action == "upgrade" else schema_version.current(database)
     finally:
         database.engine.dispose()
-
-
-@contextmanager
-def _opened(profile: str | None, config: Path | None, data_dir: Path | None) -> Iterator[RagApp]:
-    from rag_app.app import RagApp
-
-    with RagApp.from_config(config, profile=profile, data_dir=data_dir) as application:
-        yield application
-
-
-@contextmanager
-def _progress_bar(of: str = "documents") -> Iterator[Progress | None]:
-    """Show a bar on a terminal; nothing where the output goes to a file."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns: tuple[Any, ...] = (TextColumn(f"{{task.completed}} {of}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, doc_id: bar.update(task, completed=done, description=doc_id)

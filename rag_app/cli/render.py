@@ -28,9 +28,10 @@ def render_result(result: RetrievalResult) -> str:
 def render_summary(result: RetrievalResult) -> str:
     """Return one line: what came out, and how long each stage took."""
     stages = "  ".join(f"{stage.name} {stage.ms:.1f}" for stage in result.trace.stages)
+    reranker = f"{result.trace.reranker} ({result.trace.reranker_reason})" if result.trace.reranker else "nothing"
     return (
-        f"{len(result.nodes)} chunks, {result.tokens} tokens ({result.token_counter}), reranked by "
-        f"{result.trace.reranker or 'nothing'}; ms: {stages}  total {result.trace.total_ms:.1f}"
+        f"{len(result.nodes)} chunks, {result.tokens} tokens ({result.token_counter}), reranked by {reranker}; "
+        f"ms: {stages}  total {result.trace.total_ms:.1f}"
     )
 
 

@@ -19,7 +19,7 @@ from rag_app.cross_encoder.scorer import Scorer
 logger = logging.getLogger(__name__)
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "fp16")
-MIN_AGREEMENT = 0.97  # Kendall's tau with the order of fp32
+MIN_AGREEMENT = 0.98  # Kendall's tau with the order of fp32
 _TIMED = 10  # pairs
 _FORMAT = 1
 

@@ -18,10 +18,13 @@ from typer.testing import CliRunner
 from rag_app import RagApp
 from rag_app.cli.commands import app as commands
 from rag_app.cli.render import render_explanation, render_result, render_summary
+from rag_app.cross_encoder import ScoringEngine, hub_id
+from rag_app.cross_encoder.probe_pairs import PASSAGES
 from rag_app.errors import ConfigurationError, InvalidInputError, RagAppError
 from rag_app.schema import RetrievalResult
 from rag_app.storage import Database, schema_version
 from rag_app.trace import STAGES, ChunkTrace, Ranked, Trace
+from tests.models import save_cross_encoder
 
 DOCUMENTS = Path(__file__).parents[2] / "examples" / "institute" / "documents"
 QUESTION = "شهریه دوره مکالمه انگلیسی چقدر است؟"
@@ -90,7 +93,7 @@ def all_commands(group: TyperGroup, name: str = "") -> Iterator[tuple[str, Any]]
 def test_help_names_every_command() -> None:
     shown = run_program("--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    for name in ("db", "ingest", "retrieve"):
+    for name in ("db", "doctor", "eval", "ingest", "models", "retrieve"):
         assert f"  {name} " in shown.stdout
 
 
@@ -113,12 +116,14 @@ def test_the_program_is_installed_as_rag_app() -> None:
     assert "current" in shown.stdout
 
 
-def test_every_command_accepts_profile_config_and_data_dir() -> None:
+def test_every_command_that_opens_a_database_accepts_profile_config_and_data_dir() -> None:
     group = typer.main.get_command(commands)
     assert isinstance(group, TyperGroup)
     found = dict(all_commands(group))
-    assert {"db upgrade", "db current", "ingest", "retrieve"} <= set(found)
-    for name, command in found.items():
+    of_models = {"models list", "models pull", "models path", "models export"}
+    assert set(found) == {"db upgrade", "db current", "doctor", "eval", "ingest", "retrieve"} | of_models
+    for name in set(found) - of_models:
+        command = found[name]
         options = {option for parameter in command.params for option in parameter.opts}
         assert {"--profile", "--config", "--data-dir"} <= options, name
 
@@ -180,6 +185,32 @@ def test_ingest_of_known_documents_beside_unreadable_ones_exits_with_0(empty_url
     assert "1 unchanged" in run("ingest", tmp_path, "--tenant", "t1", status=0)
 
 
+def test_ingest_loads_no_model(empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("ارسال رایگان است.", "utf-8")
+    loaded = []
+    monkeypatch.setattr(ScoringEngine, "load", lambda engine: loaded.append(engine.spec.model))
+    for name, value in (("KIND", "cross_encoder"), ("MODEL", "large"), ("LOAD", "eager")):
+        monkeypatch.setenv(f"RAG_APP_RERANK__{name}", value)
+    assert run("ingest", tmp_path, "--tenant", "t1").startswith("1 added")
+    assert loaded == []
+    with RagApp.from_config():  # as it is set, it would be loaded
+        assert loaded == [hub_id("large")]
+
+
+@pytest.mark.usefixtures("sample")
+def test_retrieve_waits_for_the_model_and_is_served_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = save_cross_encoder(tmp_path / "model", list(PASSAGES) * 20)
+    for name, value in (("KIND", "cross_encoder"), ("MODEL", str(model)), ("PRECISION", "fp32")):
+        monkeypatch.setenv(f"RAG_APP_RERANK__{name}", value)
+    done: list[str] = []
+    load, score = ScoringEngine.load, ScoringEngine.ascore
+    monkeypatch.setattr(ScoringEngine, "load", lambda *given: done.append(load(*given).state))
+    monkeypatch.setattr(ScoringEngine, "ascore", lambda *given: done.append("asked") or score(*given))
+    found = json.loads(run("retrieve", QUESTION, "--tenant", "avanema", "--json"))
+    assert found["trace"]["reranker"] == "cross_encoder"
+    assert done == ["ready", "asked"]
+
+
 @pytest.mark.usefixtures("sample")
 def test_retrieve_prints_the_chunks_and_a_summary() -> None:
     lines = run("retrieve", QUESTION, "--tenant", "avanema").splitlines()
@@ -191,7 +222,9 @@ def test_retrieve_prints_the_chunks_and_a_summary() -> None:
         assert chunk["title"] in head
         for line in chunk["content"].splitlines():
             assert not line.strip() or any(line in printed for printed in lines)
-    assert lines[-1].startswith(f"{len(heads)} chunks, {found['tokens']} tokens (estimate), reranked by lexical; ms: ")
+    assert lines[-1].startswith(
+        f"{len(heads)} chunks, {found['tokens']} tokens (estimate), reranked by lexical (configured); ms: "
+    )
     for stage in STAGES:
         assert f"{stage} " in lines[-1]
 
@@ -393,10 +426,10 @@ def test_persian_is_isolated_from_the_latin_beside_it() -> None:
 
 def test_the_columns_of_numbers_are_aligned_whatever_the_names_and_titles() -> None:
     chunks = {
-        "a": ChunkTrace("a", "سند-یکم.md", "s", "عنوان", {"dense": Ranked(1, 0.5)}, Ranked(1, 0.02), Ranked(2, 0.9), 1),
-        "b": ChunkTrace(
-            "b", "b" * 90, "s", "title", {"bm25": Ranked(12, 123.456)}, Ranked(20, 0.01), None, None, "late"
+        "a": ChunkTrace(
+            "a", "سند-یکم.md", "s", "عنوان", {"dense": Ranked(1, 0.5)}, Ranked(1, 0.02), Ranked(2, 0.9), context=1
         ),
+        "b": ChunkTrace("b", "b" * 90, "s", "title", {"bm25": Ranked(12, 123.456)}, Ranked(20, 0.01), dropped="late"),
         "c": ChunkTrace("c", "c", "s", "", {"bm25": Ranked(1, 7.0), "dense": Ranked(20, 0.1)}, Ranked(3, 0.03)),
     }
     header, *table = render_explanation(result_with(Trace(chunks=chunks))).splitlines()

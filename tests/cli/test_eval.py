@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from rag_app import RagApp
 from rag_app.errors import ConfigurationError, InvalidInputError
+from rag_app.pipeline import RetrievalPipeline
 from tests.cli.test_cli import END_ISOLATE, ISOLATE, run, run_program, use
 from tests.test_evaluation import CORPUS, QRELS, QUERIES, jsonl, write_beir
 
@@ -67,6 +69,15 @@ def test_the_columns_of_an_evaluation_are_aligned(folder: Path) -> None:
     ends = [match.end() for match in re.finditer(r"\S+", lines[header])][:-1]
     for row in lines[header : header + len(STAGES) + 2]:
         assert all(row[end - 1] != " " and row[end : end + 2] == "  " for end in ends)
+
+
+def test_models_are_loaded_before_the_first_query(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    warm_up, retrieve = RagApp.warm_up, RetrievalPipeline.arun
+    monkeypatch.setattr(RagApp, "warm_up", lambda app: done.append("warm") or warm_up(app))
+    monkeypatch.setattr(RetrievalPipeline, "arun", lambda *given: done.append("asked") or retrieve(*given))
+    run("eval", folder)
+    assert done[:2] == ["warm", "asked"]
 
 
 def test_a_configuration_compared_with_itself_differs_in_nothing(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""What several commands share: their options, an open application, a bar that shows how far a command is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rag_app.app import RagApp
+    from rag_app.ingestion import Progress
+
+Profile = Annotated[str | None, typer.Option(help="embedded (default) or production.")]
+Config = Annotated[Path | None, typer.Option(help="A YAML file of settings.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where the embedded database lives; .rag_app by default.")]
+Tenant = Annotated[str, typer.Option(help="Whose documents.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
+
+
+@contextmanager
+def opened(profile: str | None, config: Path | None, data_dir: Path | None, **settings: Any) -> Iterator[RagApp]:
+    """Open an application for the block; `settings` override what the file and the environment say."""
+    from rag_app.app import RagApp
+
+    with RagApp.from_config(config, profile=profile, data_dir=data_dir, **settings) as application:
+        yield application
+
+
+@contextmanager
+def progress_bar(of: str = "documents") -> Iterator[Progress | None]:
+    """Show a bar on a terminal; nothing where the output goes to a file."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns: tuple[Any, ...] = (TextColumn(f"{{task.completed}} {of}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, doc_id: bar.update(task, completed=done, description=doc_id)
