@@ -353,7 +353,7 @@ class ScoringEngine:
         for job in fresh:
             self._tokenize(job, scorer)
         with self._changed:
-            batch = self._next_batch(scorer.largest_batch) if self._thread is me else []
+            batch = self._next_batch(scorer.batch_tokens) if self._thread is me else []
         if not batch:
             return
         started = time.monotonic()
@@ -386,7 +386,7 @@ class ScoringEngine:
         else:
             job.features = dict(zip(job.waiting, tokens, strict=True))
 
-    def _next_batch(self, largest: int) -> list[tuple[_Job, int]]:
+    def _next_batch(self, most_tokens: int) -> list[tuple[_Job, int]]:
         """Return the next passage of the request whose turn it is, with those nearest to it in length."""
         ready = [job for job in self._jobs if job.features]
         late = [job for job in ready if job.deadline.remaining() < _length(job, job.waiting[0]) / self._tokens_per_s]
@@ -401,12 +401,12 @@ class ScoringEngine:
         self._jobs.append(lead)  # the others come before its next turn
         longest = _length(lead, lead.waiting[0])
         seconds = min(job.deadline.remaining() for job in ready) / _SHARE
-        tokens = self._tokens_per_s * min(_LONGEST_BATCH_S, seconds)
+        tokens = min(most_tokens, self._tokens_per_s * min(_LONGEST_BATCH_S, seconds))
         batch = [(lead, lead.waiting[0])]
         others = [(job, place) for job in ready for place in job.waiting if (job, place) != batch[0]]
         for job, place in sorted(others, key=lambda pair: abs(_length(*pair) - longest)):
             longest = max(longest, _length(job, place))
-            if len(batch) == largest or (len(batch) + 1) * longest > tokens:
+            if (len(batch) + 1) * longest > tokens:
                 break
             batch.append((job, place))
         return batch

@@ -21,7 +21,7 @@ class OnnxScorer:
 
     precision = "int8"
     device = "cpu"
-    largest_batch = 16
+    batch_tokens = 1024
 
     def __init__(self, folder: Path, max_length: int) -> None:
         self._tokenizer = PairTokenizer(str(folder), max_length)

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "fp16")
 MIN_AGREEMENT = 0.98  # Kendall's tau with the order of fp32
 _TIMED = 10  # pairs
-_FORMAT = 1
+_FORMAT = 2  # raised when a scorer changes
 
 MakeScorer = Callable[[str], Scorer]
 

@@ -15,14 +15,14 @@ class Scorer(Protocol):
         precision: "fp32", "bf16", "fp16" or "int8".
         device: where it runs, as torch names devices.
         megabytes: what its weights take.
-        largest_batch: how many pairs it takes at once at most.
+        batch_tokens: from how many tokens at once, padding included, more at once gain nothing.
         model: torch's module or ONNX Runtime's session.
     """
 
     precision: str
     device: str
     megabytes: float
-    largest_batch: int
+    batch_tokens: int
     model: Any
 
     def tokenize(self, query: str, passages: Sequence[str]) -> list[Features]:

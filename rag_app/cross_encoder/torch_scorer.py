@@ -35,7 +35,7 @@ class TorchScorer:
     def __init__(self, folder: Path, precision: str, device: str, max_length: int) -> None:
         self.precision = precision
         self.device = device
-        self.largest_batch = 16 if device == "cpu" else 128
+        self.batch_tokens = 1024 if device == "cpu" else 32_768
         self._tokenizer = PairTokenizer(str(folder), max_length)
         model = load_classifier(folder)
         if precision == "bf16":

@@ -213,7 +213,7 @@ def test_without_the_extra_there_is_a_problem_only_where_a_model_reranks(
 class Failing:
     """A scorer whose scores are no numbers, or that raises."""
 
-    precision, device, megabytes, largest_batch = "fp32", "cpu", 1.0, 16
+    precision, device, megabytes, batch_tokens = "fp32", "cpu", 1.0, 1024
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error

@@ -31,7 +31,7 @@ class PacedScorer:
     precision = "fp32"
     device = "cpu"
     megabytes = 1.0
-    largest_batch = 16
+    batch_tokens = 400
     model: Any = "the model"
 
     def __init__(self, seconds_per_token: float = 0.0) -> None:

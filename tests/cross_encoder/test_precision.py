@@ -19,7 +19,7 @@ class Scripted:
 
     device = "cpu"
     megabytes = 1.0
-    largest_batch = 16
+    batch_tokens = 1024
     model: Any = None
 
     def __init__(self, precision: str, seconds: float, faithful: bool) -> None:
