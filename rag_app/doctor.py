@@ -36,8 +36,8 @@ TROUBLESHOOTING = {
     "a proxy, set HTTPS_PROXY; from a mirror, set HF_ENDPOINT. Without a network, run `rag-app models path base` where "
     "it was downloaded, copy that folder here, and name the copy as rerank.model.",
     "out of memory": "Take the smallest model (rerank.model: base), fewer candidates (retrieval.fusion_top_k: 10) and "
-    "fewer processes. `rag-app models export base --int8` makes a copy of a quarter of the size, for rerank.precision: "
-    "int8. rerank.kind: lexical needs no model.",
+    "fewer processes. `rag-app models export base --int8`, on a machine with five times the model's size to spare, "
+    "makes a copy of a quarter of that size; name that folder as rerank.model. rerank.kind: lexical needs no model.",
     "latency over 3 s": "deadline_s bounds every request, and `rag-app retrieve` shows what each stage took. Take "
     "fewer candidates (retrieval.fusion_top_k: 10) and fewer chunks (rerank.top_k: 5), export the model to int8, or "
     "switch it off (rerank.kind: lexical).",
@@ -198,7 +198,7 @@ def _told(choice: Choice) -> str:
         + (f" (agreement {found.agreement:.3f})" if found.agreement is not None else "")
         for name, found in choice.measured.items()
     ]
-    table = f"; ten short pairs: {', '.join(measured)}" if measured else ""
+    table = f"; twenty short pairs: {', '.join(measured)}" if measured else ""
     return f"{choice.precision}: {choice.why}{table}"
 
 

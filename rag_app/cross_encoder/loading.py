@@ -11,7 +11,7 @@ from pathlib import Path
 from rag_app.cross_encoder.models import INSTALL, INT8_FILE, find_model, int8_folder
 from rag_app.cross_encoder.precision import Choice, choose_precision
 from rag_app.cross_encoder.scorer import Scorer
-from rag_app.errors import ComponentError
+from rag_app.errors import ComponentError, RagAppError
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def failures_explained(model: str) -> Iterator[None]:
     """Turn whatever a load raises into a ComponentError with its reason."""
     try:
         yield
-    except ComponentError:
+    except RagAppError:
         raise
     except ImportError as error:
         raise ComponentError(f"{INSTALL} ({error})", "package missing") from error

@@ -25,6 +25,7 @@ from rag_app.storage import Database, schema_version
 from tests.cli.test_cli import all_commands, run, use
 from tests.models import save_cross_encoder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ["packages", "network", "model", "database", "pgvector", "schema"]
 OF_A_MODEL = ["packages", "network", "model", "memory", "load", "precision", "speed", "database", "pgvector", "schema"]
 TROUBLES = ["the model does not download", "out of memory", "latency over 3 s", "no chunks retrieved"]
@@ -97,7 +98,7 @@ def test_what_the_answers_name_exists() -> None:
     for section, name, value in re.findall(r"(rerank|retrieval)\.(\w+): (\w+)", told):
         given.setdefault(section, {})[name] = value
     load_settings(**given)
-    assert given["rerank"].keys() == {"model", "precision", "kind", "top_k"}
+    assert given["rerank"].keys() == {"model", "kind", "top_k"}
     for section, name in re.findall(r"(context|rerank|retrieval)\.(\w+)", told):
         assert name in getattr(load_settings(), section).model_dump()
 
@@ -114,7 +115,7 @@ def test_a_model_is_loaded_and_timed(model: str) -> None:
         r"loads without the network in \d+\.\d s, as (fp32|bf16) on cpu, 0\.\d MB", checks["load"]["finding"]
     )
     chosen = load_model(ModelSpec(model)).choice
-    assert checks["precision"]["finding"].startswith(f"{chosen.precision}: {chosen.why}; ten short pairs: fp32 ")
+    assert checks["precision"]["finding"].startswith(f"{chosen.precision}: {chosen.why}; twenty short pairs: fp32 ")
     assert re.fullmatch(r"20 short pairs take \d+ ms of a deadline of 30 s", checks["speed"]["finding"])
 
 

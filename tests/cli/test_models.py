@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -267,17 +267,6 @@ def test_a_name_that_can_be_no_model_is_an_error(model: str) -> None:
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("RAG_APP_CACHE_DIR", str(tmp_path / "own"))
     return tmp_path / "own"
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread: two wait long for each other where others work beside."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
