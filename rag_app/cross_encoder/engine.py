@@ -32,6 +32,7 @@ Logits = list[float | None]  # by passage; None for one that was not scored in t
 NO_DEADLINE = Deadline()
 _LONGEST_EXIT_S = 3.0  # that the end of the process waits for a batch or a load; one that hangs is left
 _engines: WeakSet[ScoringEngine] = WeakSet()
+_threads: WeakSet[threading.Thread] = WeakSet()
 _LONGEST_BATCH_S = 1.0  # for requests without a deadline
 _SHARE = 4  # a batch may take this part of the time of the request that has least left: the larger, the less per pair
 
@@ -283,6 +284,7 @@ class ScoringEngine:
             return
         self._load_started = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="cross-encoder", daemon=True)
+        _threads.add(self._thread)
         self._thread.start()
 
     def _end(self, error: ComponentError | None = None) -> None:
@@ -421,11 +423,10 @@ class ScoringEngine:
 @atexit.register
 def _stop_all() -> None:
     """End the threads: the interpreter, when it ends, aborts if it finds one in the middle of torch's code."""
-    threads = [engine._thread for engine in _engines if engine._thread is not None]
     for engine in list(_engines):
         engine.close()
     until = time.monotonic() + _LONGEST_EXIT_S
-    for thread in threads:
+    for thread in list(_threads):  # also of those that were closed before
         thread.join(max(0.0, until - time.monotonic()))
 
 

@@ -310,12 +310,15 @@ def test_out_of_memory_while_scoring_says_what_to_do() -> None:
     assert caught.value.reason == "out of memory"
 
 
-def test_the_end_of_the_process_waits_for_the_batch_that_runs() -> None:
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_end_of_the_process_waits_for_the_batch_that_runs(closed: bool) -> None:
     scorer = PacedScorer(0.001)
     engine = engine_of(scorer)
     engine.load()
     thread = next(thread for thread in threading.enumerate() if thread is engine._thread)
     engine.score("پرسش", passages(20, 100), Deadline.after(0.3))
+    if closed:
+        engine.close()
     _stop_all()
     assert not thread.is_alive()
 
