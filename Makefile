@@ -36,7 +36,7 @@ bench-rerank: $(VENV)/dev ## Compare the cross-encoder with stock's at full size
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,eval,dev]'
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,eval,redis,openfeature,dev]'
 	build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
 
 clean: ## Remove the virtual environment and the embedded database
@@ -49,5 +49,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(INSTALL) -e '.[cross-encoder,eval,dev]'
+	$(INSTALL) -e '.[cross-encoder,eval,redis,openfeature,dev]'
 	@touch $@

@@ -7,8 +7,9 @@
                    complexity                    ├ RRF 20       or lexical      parent expansion
                    intent               BM25 15  ┘              best 8          token budget
 
-The application: `RagApp`. Reranking alone: `CrossEncoderReranker`. Results: `RetrievalResult`,
-`IngestReport`. Errors: `rag_app.errors`.
+The application: `RagApp`; the one of this process: `configure`, `default_app`. The calls of a chat backend:
+`retrieve_context`, `ProductionRAG`, `ContextRetriever`, `FeatureFlags`, `RAGMetrics`. Reranking alone:
+`CrossEncoderReranker`. Results: `RetrievalResult`, `ContextResult`, `IngestReport`. Errors: `rag_app.errors`.
 """
 
 from __future__ import annotations
@@ -20,18 +21,53 @@ from rag_app.errors import RagAppError
 
 if TYPE_CHECKING:
     from rag_app.app import RagApp
+    from rag_app.process_app import configure, default_app
+    from rag_app.production_rag import (
+        ContextResult,
+        ContextRetriever,
+        FeatureFlags,
+        ProductionRAG,
+        RAGMetrics,
+        aretrieve_context,
+        retrieve_context,
+    )
     from rag_app.reranker import CrossEncoderReranker
     from rag_app.schema import IngestReport, RetrievalResult
 
 __version__ = "0.1.0"
-__all__ = ["CrossEncoderReranker", "IngestReport", "RagApp", "RagAppError", "RetrievalResult", "__version__"]
+__all__ = [
+    "ContextResult",
+    "ContextRetriever",
+    "CrossEncoderReranker",
+    "FeatureFlags",
+    "IngestReport",
+    "ProductionRAG",
+    "RAGMetrics",
+    "RagApp",
+    "RagAppError",
+    "RetrievalResult",
+    "__version__",
+    "aretrieve_context",
+    "configure",
+    "default_app",
+    "retrieve_context",
+]
 
 # LlamaIndex takes over a second to import, so these load on first use.
 _MODULES = {
+    "ContextResult": "rag_app.production_rag",
+    "ContextRetriever": "rag_app.production_rag",
     "CrossEncoderReranker": "rag_app.reranker",
+    "FeatureFlags": "rag_app.production_rag",
     "IngestReport": "rag_app.schema",
+    "ProductionRAG": "rag_app.production_rag",
+    "RAGMetrics": "rag_app.production_rag",
     "RagApp": "rag_app.app",
     "RetrievalResult": "rag_app.schema",
+    "aretrieve_context": "rag_app.production_rag",
+    "configure": "rag_app.process_app",
+    "default_app": "rag_app.process_app",
+    "retrieve_context": "rag_app.production_rag",
 }
 
 

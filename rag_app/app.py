@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast, get_args
 
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings, load_settings
 from rag_app.cross_encoder import Status
-from rag_app.errors import InvalidInputError
-from rag_app.factory import build, open_database
+from rag_app.errors import InvalidInputError, unknown_name
+from rag_app.factory import build, open_database, open_flags, prepare_schema
 from rag_app.ingestion import Progress
 from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.readers import Item
@@ -24,6 +26,7 @@ from rag_app.schema import (
     TokenBudget,
     checked_name,
 )
+from rag_app.serving import Method
 
 
 class RagApp:
@@ -33,6 +36,8 @@ class RagApp:
         settings: what it was opened with.
         pipeline: the four stages; its parts are LlamaIndex retrievers and postprocessors that also work alone.
         database: where everything is stored.
+        service: what answers requests by that pipeline or by the old one.
+        flags: what can be changed while it runs.
         loop: the event loop that everything asynchronous runs on.
 
     >>> with RagApp.from_config(profile="embedded", data_dir="...") as app:  # doctest: +SKIP
@@ -42,18 +47,26 @@ class RagApp:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = open_database(settings)
-        self.loop = BackgroundLoop()
-        self._closed = False
-        self._cross_encoders: list[CrossEncoderRerank] = []
-        try:
-            self._components = build(settings, self.database, self.loop)
-        except BaseException:
-            self.close()
-            raise
-        self.pipeline = self._components.retrieval
-        rerankers = self.pipeline.rerankers.values()
-        self._cross_encoders += [reranker for reranker in rerankers if isinstance(reranker, CrossEncoderRerank)]
+        with ExitStack() as opened:
+            self.database = open_database(settings)
+            self.loop = BackgroundLoop()
+            opened.callback(self.loop.close)
+            opened.callback(self.loop.call, self.database.aclose)
+            prepare_schema(settings, self.database)
+            self.flags = open_flags(settings, self.database)
+            opened.callback(self.flags.close)
+            self._components = build(settings, self.database, self.loop, self.flags)
+            self.service = self._components.service
+            self.pipeline = self._components.retrieval
+            opened.callback(self.loop.call, self.service.aclose)
+            rerankers = self.pipeline.rerankers.values()
+            self._cross_encoders = [reranker for reranker in rerankers if isinstance(reranker, CrossEncoderRerank)]
+            for reranker in self._cross_encoders:
+                opened.callback(reranker.close)
+            self.flags.get_value("production_rag")  # they are read now, not within the first request's deadline
+            gc.freeze()  # a full collection would stop every request for as long as it walks the libraries: 0.2 s
+            opened.callback(gc.unfreeze)
+            self._opened = opened.pop_all()
         if settings.rerank.load == "eager":
             self.warm_up()
 
@@ -109,6 +122,7 @@ class RagApp:
         secondary_sources: Sequence[str] = (),
         primary_budget: int | None = None,
         secondary_budget: int | None = None,
+        method: Method = "production_rag",
     ) -> RetrievalResult:
         """Find the context that answers `query` from the documents of `tenant`.
 
@@ -119,6 +133,8 @@ class RagApp:
             secondary_sources: the sources that share the secondary budget.
             primary_budget: tokens for the primary source; the configured one if None.
             secondary_budget: tokens for the secondary sources; the configured one if None.
+            method: "production_rag", the four stages; "context_retriever", the old way; or "by_flags", which sends the
+                tenant to one of them.
 
         Returns:
             The chunks, the context and the trace. A part that failed is in the trace; an empty result says why.
@@ -127,7 +143,7 @@ class RagApp:
             InvalidInputError: an argument is of a wrong type, names no tenant or source, or is a budget below 0.
         """
         request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
-        return self.loop.call(self.pipeline.arun, request)
+        return self.loop.call(self.service.answer, request, _checked_method(method))
 
     async def aretrieve(
         self,
@@ -138,10 +154,11 @@ class RagApp:
         secondary_sources: Sequence[str] = (),
         primary_budget: int | None = None,
         secondary_budget: int | None = None,
+        method: Method = "production_rag",
     ) -> RetrievalResult:
         """Do what `retrieve` does, without blocking the loop."""
         request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
-        return await self.loop.acall(self.pipeline.arun, request)
+        return await self.loop.acall(self.service.answer, request, _checked_method(method))
 
     def warm_up(self) -> tuple[Status, ...]:
         """Load the models that the pipeline needs, wait for them, and return what can be told of each.
@@ -160,12 +177,7 @@ class RagApp:
 
     def close(self) -> None:
         """Close the connections; closing again does nothing. The embedded server stops with its last process."""
-        if not self._closed:
-            self._closed = True
-            for reranker in self._cross_encoders:
-                reranker.close()
-            self.loop.call(self.database.aclose)
-            self.loop.close()
+        self._opened.close()
 
     def __enter__(self) -> RagApp:
         return self
@@ -207,3 +219,9 @@ class RagApp:
             ),
             deadline=Deadline.after(self.settings.deadline_s),
         )
+
+
+def _checked_method(method: str) -> Method:
+    if method not in get_args(Method):
+        raise InvalidInputError(unknown_name("method", str(method), get_args(Method)))
+    return cast("Method", method)

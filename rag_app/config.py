@@ -88,6 +88,29 @@ class ContextSettings(_Section):
     duplicate_threshold: float = Field(default=0.9, gt=0, le=1)
 
 
+class FlagSettings(_Section):
+    """Where the runtime flags live, and how often a process reads them, in seconds.
+
+    `redis_url` is needed by the backend `redis` alone; `memory` is for one process and forgets at its end.
+    """
+
+    backend: Literal["postgres", "redis", "memory"] = "postgres"
+    redis_url: SecretStr | None = None
+    refresh_s: float = Field(default=2.0, gt=0, le=5)
+
+
+class ShadowSettings(_Section):
+    """How many requests at once may run the new pipeline beside the old; those that come meanwhile are not compared."""
+
+    max_in_flight: PositiveInt = 1
+
+
+class LogSettings(_Section):
+    """`query_text` writes customers' questions to the log, at level DEBUG."""
+
+    query_text: bool = False
+
+
 PROFILES: dict[str, dict[str, Any]] = {
     "embedded": {},
     "production": {"database": {"auto_upgrade": False}, "rerank": {"kind": "cross_encoder"}},
@@ -115,6 +138,9 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     rerank: RerankSettings = RerankSettings()
     context: ContextSettings = ContextSettings()
+    flags: FlagSettings = FlagSettings()
+    shadow: ShadowSettings = ShadowSettings()
+    logs: LogSettings = LogSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -191,7 +217,8 @@ def _explain(entry: Mapping[str, Any]) -> str:
     *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
     if entry["type"] != "extra_forbidden":
         where = ".".join((*sections, name))
-        given = "" if where.startswith("database") else f", not {entry['input']!r}"  # a URL holds a password
+        holds_password = where.startswith(("database", "flags.redis_url"))
+        given = "" if holds_password else f", not {entry['input']!r}"
         return f"{where}: {entry['msg']}{given}"
     model: Any = Settings
     for section in sections:

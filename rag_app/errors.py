@@ -12,6 +12,7 @@
     │   ├── EmbeddedDatabaseError the embedded server did not start
     │   └── SchemaVersionError    the schema is older or newer than this package
     └── ComponentError            a model or other component could not be loaded or run
+        └── InvalidAnswerError    it gave something else than was asked of it
 """
 
 from __future__ import annotations
@@ -68,9 +69,21 @@ class ComponentError(RagAppError):
         self.reason = reason
 
 
+class InvalidAnswerError(ComponentError):
+    """A component gave something else than was asked of it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "invalid answer")
+
+
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
     """Say that `name` is no `what`, suggest the nearest valid name and list them all."""
     names = sorted(valid)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {what} {name!r}: {hint}valid: {', '.join(names) or 'none'}"
+
+
+def kind_of(error: BaseException) -> str:
+    """Return what kind of failure an error is, in fixed words that hold nothing of a customer's."""
+    return error.reason if isinstance(error, ComponentError) else type(error).__name__

@@ -10,8 +10,12 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
+from rag_app.context_writer import ContextWriter
 from rag_app.cross_encoder import EngineOptions
 from rag_app.embeddings import HashingEmbedding
+from rag_app.errors import ConfigurationError
+from rag_app.flags import FlagService, FlagStore, MemoryFlagStore, PostgresFlagStore, RedisFlagStore
+from rag_app.flags.definitions import Value
 from rag_app.gemini import render_chunk, render_context
 from rag_app.ingestion import IngestionPipeline
 from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser, RecordNodeParser
@@ -27,16 +31,21 @@ from rag_app.postprocessors import (
 from rag_app.query_analysis import QueryAnalyzer, QueryRouter, read_intents
 from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever
 from rag_app.schema import TokenBudget
+from rag_app.serving import RetrievalService
+from rag_app.simple_pipeline import SimplePipeline
 from rag_app.storage import (
     ChunkReader,
     Database,
     DocumentWriter,
+    ShadowStore,
     TenantCatalog,
     TenantPGVectorStore,
     schema_version,
     start_embedded,
 )
 from rag_app.tokens import EstimatedTokenCounter
+
+_NO_LIMIT = 1_000_000  # rerankers order what fusion gives them, however many a flag asks for
 
 
 def open_database(settings: Settings) -> Database:
@@ -51,6 +60,45 @@ def open_database(settings: Settings) -> Database:
     return Database(url, pool_size=settings.database.pool_size)
 
 
+def prepare_schema(settings: Settings, database: Database) -> None:
+    """Upgrade the schema if the settings say so, else check it.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer.
+        SchemaVersionError: its schema is not this package's, and is newer or `database.auto_upgrade` is off.
+    """
+    if settings.database.auto_upgrade:
+        schema_version.upgrade(database)
+    else:
+        schema_version.require_latest(database)
+
+
+def open_flags(settings: Settings, database: Database) -> FlagService:
+    """Return the runtime flags; one that is not set is as the settings say.
+
+    Raises:
+        ConfigurationError: the backend is Redis, and its URL or its package is missing.
+    """
+    configured: dict[str, Value] = {
+        "rerank_model": settings.rerank.model,
+        "dense_top_k": settings.retrieval.dense_top_k,
+        "sparse_top_k": settings.retrieval.sparse_top_k,
+        "fusion_top_k": settings.retrieval.fusion_top_k,
+        "rerank_top_k": settings.rerank.top_k,
+    }
+    return FlagService(_flag_store(settings, database), defaults=configured, refresh_s=settings.flags.refresh_s)
+
+
+def _flag_store(settings: Settings, database: Database) -> FlagStore:
+    if settings.flags.backend == "postgres":
+        return PostgresFlagStore(database)
+    if settings.flags.backend == "memory":
+        return MemoryFlagStore()
+    if settings.flags.redis_url is None:
+        raise ConfigurationError("flags.backend is redis: set flags.redis_url too, such as redis://localhost:6379/0")
+    return RedisFlagStore(settings.flags.redis_url.get_secret_value())
+
+
 @dataclass(frozen=True)
 class Components:
     """What an application is made of."""
@@ -58,21 +106,17 @@ class Components:
     writer: DocumentWriter
     ingestion: IngestionPipeline
     retrieval: RetrievalPipeline
+    service: RetrievalService
 
 
-def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Components:
-    """Build both pipelines on the database.
+def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService) -> Components:
+    """Build the pipelines on the database, and what serves requests by them.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
-        SchemaVersionError: its schema is not this package's, and is newer or `database.auto_upgrade` is off.
         IndexMismatchError: the stored index was built with another analyser or embedding.
         ConfigurationError: the intents or the lexicon can not be used.
     """
-    if settings.database.auto_upgrade:
-        schema_version.upgrade(database)
-    else:
-        schema_version.require_latest(database)
     analyzer = PersianAnalyzer()
     embed_model = HashingEmbedding(embed_dim=settings.ingestion.embed_dim)
     embed_model.get_query_embedding("سلام")  # imports and word tables load now, not within the first request's deadline
@@ -94,7 +138,14 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Compo
         max_file_mb=settings.ingestion.max_file_mb,
     )
     reader = ChunkReader(database)
-    counter = EstimatedTokenCounter()
+    writer_of_context = ContextWriter(render_context, EstimatedTokenCounter())
+    budget = TokenBudgetPostprocessor(
+        writer_of_context.counter,
+        render_chunk,
+        top_n=settings.rerank.top_k,
+        budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
+    )
+    vector_store = TenantPGVectorStore(database, settings.ingestion.embed_dim)
     indexes = BM25Indexes(
         reader,
         Lexicons(settings.query_analysis.lexicon),
@@ -105,22 +156,33 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop) -> Compo
         analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
         read=indexes.aread,
-        retriever=_retriever(settings, database, reader, embed_model, indexes, loop),
+        retriever=_retriever(settings, vector_store, reader, embed_model, indexes, loop),
         rerankers=_rerankers(settings),
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),
             ParentExpansion(reader, loop),
-            TokenBudgetPostprocessor(
-                counter,
-                render_chunk,
-                top_n=settings.rerank.top_k,
-                budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
-            ),
+            budget,
         ],
-        render=render_context,
-        counter=counter,
+        writer=writer_of_context,
     )
-    return Components(writer, ingestion, retrieval)
+    simple = SimplePipeline(
+        retriever=DenseLeg(vector_store, embed_model, loop, similarity_top_k=settings.rerank.top_k),
+        budget=budget,
+        writer=writer_of_context,
+    )
+    cross_encoder = retrieval.rerankers.get("cross_encoder")
+    service = RetrievalService(
+        production=retrieval,
+        simple=simple,
+        flags=flags,
+        use_model=cross_encoder.use_model if isinstance(cross_encoder, CrossEncoderRerank) else None,
+        model=settings.rerank.model,
+        shadow_store=ShadowStore(database),
+        shadow_max_in_flight=settings.shadow.max_in_flight,
+        deadline_s=settings.deadline_s,
+        log_query_text=settings.logs.query_text,
+    )
+    return Components(writer, ingestion, retrieval, service)
 
 
 def _router(settings: Settings) -> QueryRouter:
@@ -130,14 +192,13 @@ def _router(settings: Settings) -> QueryRouter:
 
 def _retriever(
     settings: Settings,
-    database: Database,
+    vector_store: TenantPGVectorStore,
     reader: ChunkReader,
     embed_model: HashingEmbedding,
     indexes: BM25Indexes,
     loop: BackgroundLoop,
 ) -> HybridRetriever:
     options = settings.retrieval
-    vector_store = TenantPGVectorStore(database, settings.ingestion.embed_dim)
     return HybridRetriever(
         {
             "dense": DenseLeg(vector_store, embed_model, loop, similarity_top_k=options.dense_top_k),
@@ -153,7 +214,6 @@ def _retriever(
 
 def _rerankers(settings: Settings) -> dict[str, BaseNodePostprocessor]:
     """Return the configured reranker, then those that serve when it fails."""
-    top_n = settings.retrieval.fusion_top_k
     options = settings.rerank
     make: dict[str, Callable[..., BaseNodePostprocessor]] = {
         "cross_encoder": partial(
@@ -167,4 +227,4 @@ def _rerankers(settings: Settings) -> dict[str, BaseNodePostprocessor]:
         "lexical": LexicalRerank,
     }
     order = {"cross_encoder": ("cross_encoder", "lexical"), "lexical": ("lexical",), "none": ()}[options.kind]
-    return {name: make[name](top_n=top_n) for name in order}
+    return {name: make[name](top_n=_NO_LIMIT) for name in order}

@@ -11,43 +11,53 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice, pairwise
+from types import NoneType
+from typing import TypeVar
 
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore
 
-from rag_app import metrics
-from rag_app.errors import RagAppError, unknown_name
+from rag_app.breaker import CircuitBreaker
+from rag_app.context_writer import ContextWriter
+from rag_app.errors import InvalidAnswerError, RagAppError, kind_of, unknown_name
+from rag_app.logs import get_logger
 from rag_app.query_analysis import QueryAnalyzer
-from rag_app.retrievers import HybridRetriever
+from rag_app.retrievers import EveryLegFailedError, HybridRetriever
 from rag_app.schema import (
+    NO_MATCH,
     Deadline,
+    Emptiness,
     QueryAnalysis,
     Reading,
     RetrievalQuery,
     RetrievalResult,
     TenantSnapshot,
-    TokenCounter,
+    scored_list,
 )
 from rag_app.storage import TenantCatalog
 from rag_app.trace import Ranked, StageName, WordTrace
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
-METHOD = "production_rag"
 RESERVE_S = 0.15  # what each step that is still to come needs at worst when the time is short
-GRACE_S = 0.05  # for a reranker that stops at its deadline by itself, to hand over what it has
+GRACE_S = 0.05  # for a part that stops at its deadline by itself, to hand over what it has
+FAIR_S = 0.1  # a part that had less and ran out of time is not to blame
 SHOWN_MATCHES = 5  # of each word, in the trace
-RenderContext = Callable[[Sequence[NodeWithScore]], str]
 ReadQuery = Callable[[RetrievalQuery], Awaitable[Reading | None]]
+T = TypeVar("T")
 
 
 class RetrievalPipeline:
     """Turns a query into a context. A part that fails degrades the result and is noted in its trace; nothing is raised.
+
+    A part that keeps failing or hanging is not tried for a while. Only where nothing could be searched does the result
+    have a `failure`.
 
     Args:
         analyzer: stage 1.
@@ -55,10 +65,11 @@ class RetrievalPipeline:
         read: finds what the words of a question mean among those of the tenant's texts.
         retriever: stage 2.
         rerankers: stage 3, by name, in the order they are tried; if all fail, the fused order stays.
-        context: stage 4, in order.
-        render: makes the context's text of the nodes that are left.
-        counter: counts its tokens.
+        context: stage 4, in order; the last alone may leave no node.
+        writer: renders what is left.
     """
+
+    method = "production_rag"
 
     def __init__(
         self,
@@ -69,8 +80,7 @@ class RetrievalPipeline:
         retriever: HybridRetriever,
         rerankers: dict[str, BaseNodePostprocessor],
         context: Sequence[BaseNodePostprocessor],
-        render: RenderContext,
-        counter: TokenCounter,
+        writer: ContextWriter,
     ) -> None:
         self.analyzer = analyzer
         self.catalog = catalog
@@ -78,8 +88,10 @@ class RetrievalPipeline:
         self.retriever = retriever
         self.rerankers = rerankers
         self.context = context
-        self.render = render
-        self.counter = counter
+        self.writer = writer
+        self._breakers: defaultdict[str, CircuitBreaker] = defaultdict(
+            lambda: CircuitBreaker(retry_after_s=5, longest_s=60, threshold=5)
+        )
 
     async def arun(self, query: RetrievalQuery) -> RetrievalResult:
         """Run the stages within the query's deadline."""
@@ -87,99 +99,106 @@ class RetrievalPipeline:
         trace = query.trace
         analysis: QueryAnalysis | None = None
         nodes: list[NodeWithScore] = []
-        reason = self._refusal(query)
-        if reason is None:
+        emptiness, failure = query.refusal, None
+        if emptiness is None:
             with trace.stage("query_analysis"):
-                analysis = self._analyze(query)
+                analysis = await self._analyze(query)
             with trace.stage("retrieval") as stage:
-                nodes, reason = await self._retrieve(query)
+                nodes, emptiness, failure = await self._retrieve(query)
                 stage.candidates = len(nodes)
             if nodes:
                 with trace.stage("rerank") as stage:
                     nodes = await self._rerank(query, nodes)
                     stage.candidates = len(nodes)
                 with trace.stage("context") as stage:
-                    nodes = self._held_to_budget(query, await self._fit(query, nodes))
+                    nodes = self.writer.within_budget(query, await self._fit(query, nodes))
                     stage.candidates = len(nodes)
-                if not nodes:
-                    reason = f"no chunk fits the budget of {query.budget.total if query.budget else 0} tokens"
-        for place, node in enumerate(nodes, start=1):
-            if (chunk := trace.chunks.get(node.node.node_id)) is not None:
-                chunk.context = place
-        text = self.render(nodes)
+                emptiness = _nothing_fits(query)
+        result = self.writer.result(query, self.method, nodes, analysis=analysis, emptiness=emptiness, failure=failure)
         trace.total_ms = (time.perf_counter() - started) * 1000
-        metrics.degraded(trace.degradations)
-        return RetrievalResult(
-            query=query.query_str,
-            tenant=query.tenant,
-            nodes=tuple(nodes),
-            context=text,
-            tokens=self.counter.count(text),
-            token_counter=self.counter.name,
-            method=METHOD,
-            analysis=analysis,
-            trace=trace,
-            reason=None if nodes else reason,
-        )
+        return result
 
-    @staticmethod
-    def _refusal(query: RetrievalQuery) -> str | None:
-        if not query.query_str.strip():
-            return "the query is empty"
-        if query.budget is not None and query.budget.total == 0:
-            return "the token budget is 0"
-        return None
+    async def _guarded(
+        self, component: str, seconds: float, work: Callable[[], Awaitable[object]], check: Callable[[object], T]
+    ) -> T:
+        """Await the work of a component for so long, unless it kept failing, and check what it gives."""
+        with self._breakers[component].attempt(fair=seconds > FAIR_S):
+            async with asyncio.timeout(seconds):
+                answer = await work()
+            return check(answer)
 
-    def _analyze(self, query: RetrievalQuery) -> QueryAnalysis | None:
+    async def _analyze(self, query: RetrievalQuery) -> QueryAnalysis | None:
+        """Return the findings of stage 1, which inform; what hangs there may use a quarter of the time."""
+        work = partial(asyncio.to_thread, self.analyzer.analyze, query.query_str)
         try:
-            return self.analyzer.analyze(query.query_str)
-        except Exception as error:  # noqa: BLE001 - the analysis informs; a request never fails for it
+            return await self._guarded("analyzer", query.deadline.remaining() / 4, work, _is(QueryAnalysis))
+        except Exception as error:  # noqa: BLE001 - a request never fails for it
             self._degraded(query, "query_analysis", "analyzer", error, "none")
             return None
 
-    async def _retrieve(self, query: RetrievalQuery) -> tuple[list[NodeWithScore], str | None]:
-        """Return the fused candidates, and why there are none."""
+    async def _retrieve(self, query: RetrievalQuery) -> tuple[list[NodeWithScore], Emptiness | None, str | None]:
+        """Return the fused candidates, why there are none, and the kind of error if one is to blame."""
+        seconds = _time_left(query, len(self.rerankers) + 1)
+        step = replace(query, deadline=Deadline.after(seconds))
         try:
-            async with asyncio.timeout(_time_left(query, len(self.rerankers) + 1)):
-                snapshot = await self.catalog.asnapshot(query.tenant)
-                reason = _nothing_to_search(query, snapshot)
-                if reason is not None:
-                    return [], reason
-                query.generation = snapshot.generation
-                query.reading = await self._read(query)
-                nodes = await self.retriever.aretrieve(query)
+            snapshot = await self._snapshot(step)
+            emptiness = _nothing_to_search(query, snapshot) if snapshot is not None else None
+            if emptiness is not None:
+                return [], emptiness, None
+            query.generation = step.generation = snapshot.generation if snapshot is not None else 0
+            query.reading = step.reading = await self._read(step)
+            async with asyncio.timeout(step.deadline.remaining() + RESERVE_S):
+                nodes = scored_list(await self.retriever.aretrieve(step))
+        except EveryLegFailedError as error:
+            failure = kind_of(error.__cause__ or error)
+            return [], Emptiness("failed", f"retrieval failed: every leg did, the first by {failure}"), failure
         except Exception as error:  # noqa: BLE001 - any failure of a component ends in an empty result that says why
-            self._degraded(query, "retrieval", "retriever", error, "empty result")
-            return [], f"retrieval failed: {_kind(error)}"
+            self._degraded(query, "retrieval", "retriever", error, "fallback")
+            return [], Emptiness("failed", f"retrieval failed: {kind_of(error)}"), kind_of(error)
         own = [node for node in nodes if node.node.metadata.get("tenant") == query.tenant]
         if len(own) < len(nodes):
             logger.error("ProductionRAG dropped %d chunks of a foreign tenant", len(nodes) - len(own))
             query.trace.degrade("retrieval", "tenant check", "foreign chunks", "own chunks")
-        return own, None if own else "no chunk matches the query"
+        if own:
+            return own, None, None
+        searched_with = [entry for entry in query.trace.degradations if entry.component != "vocabulary"]
+        lost = [entry.reason for entry in searched_with if entry.stage == "retrieval"]
+        return [], NO_MATCH, lost[-1] if lost else None
+
+    async def _snapshot(self, query: RetrievalQuery) -> TenantSnapshot | None:
+        """Return what the tenant has stored; None if that can not be told, and the legs search what they know."""
+        work = partial(self.catalog.asnapshot, query.tenant)
+        try:
+            return await self._guarded("catalog", query.deadline.remaining() / 4, work, _is(TenantSnapshot))
+        except Exception as error:  # noqa: BLE001 - it is not needed for the search itself
+            self._degraded(query, "retrieval", "catalog", error, "what the legs know")
+            return None
 
     async def _read(self, query: RetrievalQuery) -> Reading | None:
         """Return how the question is understood; half of the time that is left is kept for the search itself."""
         try:
-            async with asyncio.timeout(query.deadline.remaining() / 2):
-                reading = await self.read(query)
+            work = partial(self.read, query)
+            reading = await self._guarded("vocabulary", query.deadline.remaining() / 2, work, _is(Reading, NoneType))
         except Exception as error:  # noqa: BLE001 - the words are searched as they were typed
             self._degraded(query, "retrieval", "vocabulary", error, "words as typed")
             return None
-        if reading is not None:
-            query.trace.words = [
-                WordTrace(word.typed, word.meant, word.weight, dict(islice(word.matches.items(), SHOWN_MATCHES)))
-                for word in reading.words
-            ]
+        if reading is None:
+            return None
+        query.trace.words = [
+            WordTrace(word.typed, word.meant, word.weight, dict(islice(word.matches.items(), SHOWN_MATCHES)))
+            for word in reading.words
+        ]
         return reading
 
     async def _rerank(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        names = [*self.rerankers, "fused order"]
-        for steps_to_come, (name, following) in zip(range(len(self.rerankers), 0, -1), pairwise(names), strict=True):
+        may_serve = [name for name in self.rerankers if query.options.cross_encoder or name != "cross_encoder"]
+        names = [*may_serve, "fused order"]
+        for steps_to_come, (name, following) in zip(range(len(may_serve), 0, -1), pairwise(names), strict=True):
             seconds = _time_left(query, steps_to_come)
+            step = replace(query, deadline=Deadline.after(seconds))
             try:
-                async with asyncio.timeout(seconds + GRACE_S):
-                    step = replace(query, deadline=Deadline.after(seconds))
-                    reranked = await self.rerankers[name].apostprocess_nodes(nodes, step)
+                work = partial(self.rerankers[name].apostprocess_nodes, nodes, step)
+                reranked = await self._guarded(name, seconds + GRACE_S, work, partial(_among, nodes))
             except Exception as error:  # noqa: BLE001 - the next reranker, and at last the fused order, serves instead
                 self._degraded(query, "rerank", name, error, following)
                 continue
@@ -194,20 +213,14 @@ class RetrievalPipeline:
         return nodes
 
     async def _fit(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        for postprocessor in self.context:
+        for steps, postprocessor in zip(range(len(self.context), 0, -1), self.context, strict=True):
+            component = postprocessor.class_name()
             try:
-                async with asyncio.timeout(_time_left(query, 0)):
-                    nodes = await postprocessor.apostprocess_nodes(nodes, query)
+                work = partial(postprocessor.apostprocess_nodes, nodes, query)
+                check = partial(_among, nodes, may_be_empty=postprocessor is self.context[-1])
+                nodes = await self._guarded(component, query.deadline.remaining() / steps, work, check)
             except Exception as error:  # noqa: BLE001 - the chunks go on as they are
-                self._degraded(query, "context", postprocessor.class_name(), error, "left out")
-        return nodes
-
-    def _held_to_budget(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        """Drop the last chunks while the context is over the budget, whatever the postprocessors did."""
-        budget = query.budget
-        while budget is not None and nodes and self.counter.count(self.render(nodes)) > budget.total:
-            query.trace.drop(nodes[-1].node.node_id, "context", f"does not fit the budget of {budget.total} tokens")
-            nodes = nodes[:-1]
+                self._degraded(query, "context", component, error, "left out")
         return nodes
 
     @staticmethod
@@ -215,8 +228,30 @@ class RetrievalPipeline:
         query.trace.degrade(stage, component, error, fallback)
         detail = str(error) if isinstance(error, RagAppError) else ""
         logger.warning(
-            "ProductionRAG %s: %s failed, %s serves: %s %s", stage, component, fallback, _kind(error), detail
+            "ProductionRAG %s: %s failed, %s serves: %s %s", stage, component, fallback, kind_of(error), detail
         )
+
+
+def _is(*kinds: type[T]) -> Callable[[object], T]:
+    """Return a check that lets answers of these types pass."""
+
+    def check(answer: object) -> T:
+        if not isinstance(answer, kinds):
+            raise InvalidAnswerError(f"a {kinds[0].__name__} was expected, not a {type(answer).__name__}")
+        return answer
+
+    return check
+
+
+def _among(given: Sequence[NodeWithScore], answer: object, *, may_be_empty: bool = False) -> list[NodeWithScore]:
+    """Return the nodes that a postprocessor gave if they are some of those it was given, each once."""
+    nodes = scored_list(answer)
+    ids = {node.node.node_id for node in nodes}
+    if len(ids) < len(nodes) or not ids <= {node.node.node_id for node in given}:
+        raise InvalidAnswerError("a postprocessor gave nodes that it was not given, or one twice")
+    if not nodes and not may_be_empty:
+        raise InvalidAnswerError("a postprocessor left no node")
+    return nodes
 
 
 def _time_left(query: RetrievalQuery, steps_to_come: int) -> float:
@@ -227,23 +262,25 @@ def _time_left(query: RetrievalQuery, steps_to_come: int) -> float:
 def _served(query: RetrievalQuery, reranker: str) -> None:
     """Note which reranker served, and why this one."""
     failed = [f"{entry.component}: {entry.reason}" for entry in query.trace.degradations if entry.stage == "rerank"]
+    off = [] if query.options.cross_encoder else ["the flag cross_encoder_reranking is off"]
     query.trace.reranker = reranker
-    query.trace.reranker_reason = "; ".join(failed) or "configured"
+    query.trace.reranker_reason = "; ".join([*off, *failed]) or "configured"
 
 
-def _kind(error: Exception) -> str:
-    return "out of time" if isinstance(error, TimeoutError) else type(error).__name__
+def _nothing_fits(query: RetrievalQuery) -> Emptiness:
+    tokens = query.budget.total if query.budget is not None else 0
+    return Emptiness("no budget", f"no chunk fits the budget of {tokens} tokens")
 
 
-def _nothing_to_search(query: RetrievalQuery, snapshot: TenantSnapshot) -> str | None:
+def _nothing_to_search(query: RetrievalQuery, snapshot: TenantSnapshot) -> Emptiness | None:
     """Return why there is nothing to search, and warn of sources that the tenant does not have."""
     if not snapshot.documents:
         why = "nothing was ever ingested for it" if snapshot.generation == 0 else "all were deleted"
-        return f"tenant {query.tenant!r} has no documents: {why}"
+        return Emptiness("no documents", f"tenant {query.tenant!r} has no documents: {why}")
     if query.sources is None:
         return None
     unknown = [source for source in query.sources if source not in snapshot.documents]
     query.trace.warnings += [unknown_name("source", source, snapshot.documents) for source in unknown]
     if len(unknown) == len(query.sources):
-        return "; ".join(query.trace.warnings)
+        return Emptiness("unknown source", "; ".join(query.trace.warnings))
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +10,13 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from rag_app.cross_encoder import Status
-from rag_app.errors import InvalidInputError
+from rag_app.errors import InvalidInputError, kind_of
+from rag_app.logs import get_logger
 from rag_app.postprocessors import CrossEncoderRerank, LexicalRerank
 from rag_app.schema import Deadline, RetrievalQuery
 from rag_app.trace import ChunkTrace
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _ALL = 1_000_000
 Chunk = Mapping[str, Any]
@@ -119,7 +119,7 @@ class _Asked:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the next one serves
-            logger.warning("Rerank: %s failed: %s", reranker, getattr(error, "reason", type(error).__name__))
+            logger.warning("Rerank: %s failed: %s", reranker, kind_of(error))
         else:
             self.served = reranker if any(node.score for node in self.ranked) else ""
 

@@ -6,11 +6,11 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from rag_app.errors import InvalidInputError
+from rag_app.errors import InvalidAnswerError, InvalidInputError
 from rag_app.trace import Trace
 
 MAX_NAME_LENGTH = 200
@@ -121,6 +121,25 @@ class Reading:
     text: str
 
 
+@dataclass(frozen=True)
+class RequestOptions:
+    """What may differ from request to request; None leaves it to each component.
+
+    Attributes:
+        dense_top_k: the most chunks of the dense leg.
+        sparse_top_k: the most chunks of the BM25 leg.
+        fusion_top_k: the most chunks after fusion.
+        rerank_top_k: the most chunks in the context.
+        cross_encoder: whether the cross-encoder may rank, where there is one.
+    """
+
+    dense_top_k: int | None = None
+    sparse_top_k: int | None = None
+    fusion_top_k: int | None = None
+    rerank_top_k: int | None = None
+    cross_encoder: bool = True
+
+
 @dataclass
 class RetrievalQuery(QueryBundle):
     """A LlamaIndex query that knows whose it is; every leg and postprocessor gets it.
@@ -138,7 +157,17 @@ class RetrievalQuery(QueryBundle):
     reading: Reading | None = None
     budget: TokenBudget | None = None
     deadline: Deadline = field(default_factory=Deadline)
+    options: RequestOptions = RequestOptions()
     trace: Trace = field(default_factory=Trace)
+
+    @property
+    def refusal(self) -> Emptiness | None:
+        """Why there is nothing to do for this query, or None."""
+        if not self.query_str.strip():
+            return Emptiness("empty query", "the query is empty")
+        if self.budget is not None and self.budget.total == 0:
+            return Emptiness("no budget", "the token budget is 0")
+        return None
 
     @classmethod
     def of(cls, query_bundle: QueryBundle | None) -> RetrievalQuery:
@@ -151,6 +180,19 @@ class RetrievalQuery(QueryBundle):
             raise InvalidInputError("this component needs a RetrievalQuery(query_str=..., tenant=...)")
         checked_name("tenant", query_bundle.tenant)
         return query_bundle
+
+
+def scored_list(answer: object) -> list[NodeWithScore]:
+    """Return what a component gave if it is a list of nodes, with numbers or nothing for scores.
+
+    Raises:
+        InvalidAnswerError: it is something else.
+    """
+    if not isinstance(answer, list) or not all(isinstance(entry, NodeWithScore) for entry in answer):
+        raise InvalidAnswerError(f"a component gave no list of scored nodes but a {type(answer).__name__}")
+    if not all(entry.score is None or math.isfinite(entry.score) for entry in answer):
+        raise InvalidAnswerError("a component gave a score that is no number")
+    return answer
 
 
 def trace_of(query_bundle: QueryBundle | None) -> Trace:
@@ -186,6 +228,21 @@ class QueryAnalysis:
     preferred_sources: tuple[str, ...] = ()
 
 
+class Emptiness(NamedTuple):
+    """Why a result holds no chunk.
+
+    Attributes:
+        kind: "empty query", "no budget", "no documents", "unknown source", "no match" or "failed".
+        text: the same in a sentence that names the tenant, the source or the failure.
+    """
+
+    kind: str
+    text: str
+
+
+NO_MATCH = Emptiness("no match", "no chunk matches the query")
+
+
 @dataclass(frozen=True)
 class RetrievalResult:
     """The context for one question, and how it came about.
@@ -195,7 +252,10 @@ class RetrievalResult:
         context: the chunks rendered for the model.
         tokens: the tokens of `context`, by `token_counter`.
         method: the pipeline that served.
-        reason: why `nodes` is empty, else None.
+        emptiness: why `nodes` is empty, else None.
+        failure: what kept the pipeline from answering, as a kind of error; None if it answered, if with nothing.
+        variant: the pipeline that the request was sent to; a failure may have made another one serve.
+        variant_reason: why it was sent there: "CALLED" by name, or the reason of the flag.
     """
 
     query: str
@@ -207,7 +267,15 @@ class RetrievalResult:
     method: str
     analysis: QueryAnalysis | None
     trace: Trace
-    reason: str | None = None
+    emptiness: Emptiness | None = None
+    failure: str | None = None
+    variant: str | None = None
+    variant_reason: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why `nodes` is empty, in a sentence, else None."""
+        return self.emptiness.text if self.emptiness is not None else None
 
     @property
     def degraded(self) -> bool:
@@ -220,6 +288,8 @@ class RetrievalResult:
             "query": self.query,
             "tenant": self.tenant,
             "method": self.method,
+            "variant": self.variant,
+            "variant_reason": self.variant_reason,
             "reason": self.reason,
             "degraded": self.degraded,
             "tokens": self.tokens,

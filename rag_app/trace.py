@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, get_args
 
+from rag_app.errors import kind_of
+
 StageName = Literal["query_analysis", "retrieval", "rerank", "context"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
+StepName = StageName | Literal["flags", "fallback"]  # what is asked before the stages, and what stands in for them
 
 
 class Ranked(NamedTuple):
@@ -52,7 +55,7 @@ class ChunkTrace:
 class StageTrace:
     """One stage: its duration in milliseconds, and how many chunks left it."""
 
-    name: StageName
+    name: StepName
     ms: float = 0.0
     candidates: int = 0
 
@@ -61,7 +64,7 @@ class StageTrace:
 class Degradation:
     """A part that failed or ran out of time, and what served instead."""
 
-    stage: StageName
+    stage: StepName
     component: str
     reason: str
     fallback: str
@@ -81,7 +84,7 @@ class Trace:
     total_ms: float = 0.0
 
     @contextmanager
-    def stage(self, name: StageName) -> Iterator[StageTrace]:
+    def stage(self, name: StepName) -> Iterator[StageTrace]:
         """Time a stage; the block sets how many chunks leave it."""
         stage = StageTrace(name)
         self.stages.append(stage)
@@ -97,12 +100,12 @@ class Trace:
         if chunk is not None and chunk.dropped is None:
             chunk.dropped = f"{stage}: {reason}"
 
-    def degrade(self, stage: StageName, component: str, error: BaseException | str, fallback: str) -> None:
+    def degrade(self, stage: StepName, component: str, error: BaseException | str, fallback: str) -> None:
         """Note that `component` failed and `fallback` served instead.
 
         An exception is noted by its type or fixed reason alone: its message may hold a customer's words.
         """
-        reason = error if isinstance(error, str) else getattr(error, "reason", type(error).__name__)
+        reason = error if isinstance(error, str) else kind_of(error)
         self.degradations.append(Degradation(stage, component, reason, fallback))
 
     def as_dict(self) -> dict[str, Any]:

@@ -3,11 +3,17 @@
 import re
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 import yaml
+from typer.core import TyperGroup
 
+import rag_app
+from rag_app.cli.commands import app as commands
 from rag_app.config import Settings, load_settings
+from rag_app.flags import FLAGS
 from rag_app.persian import Lexicons, Vocabulary
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _ = blocks("python")
+    code, _, _ = blocks("python")
     exec(compile(code, "README.md", "exec"), {"data_dir": tmp_path})
     printed = capsys.readouterr().out
     assert printed.startswith('<chunk id="1" source="faq" title="هزینهٔ ارسال">\nارسال بالای ۵۰۰٬۰۰۰ تومان رایگان است.')
@@ -26,9 +32,44 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_reranker_of_the_readme_runs(cross_encoder_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, code = blocks("python")
+    _, code, _ = blocks("python")
     exec(compile(code.replace('"base"', repr(str(cross_encoder_folder))), "README.md", "exec"), {})
     assert capsys.readouterr().out.split()[-1] == "cross_encoder"
+
+
+def test_the_calls_of_the_readme_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    *_, code = blocks("python")
+    rag_app.configure(data_dir=tmp_path)
+    try:
+        rag_app.default_app().ingest([{"id": "1", "text": "ما بورسیه داریم", "source": "manual"}], tenant="42")
+        exec(compile(code, "README.md", "exec"), {"user": SimpleNamespace(pk=42)})
+    finally:
+        rag_app.configure()
+    counts, contents, enabled, served, requests = capsys.readouterr().out.splitlines()
+    assert counts.startswith("1 production_rag ")
+    assert contents == "['ما بورسیه داریم']"
+    assert served == f"{'production_rag' if enabled == 'True' else 'context_retriever'} SPLIT"
+    assert int(requests) >= 1
+
+
+def test_the_flags_of_the_readme_are_the_flags_and_their_defaults() -> None:
+    (table,) = re.findall(r"\| flag \| default.*?\n\n", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    told = {}
+    for row in table.split("\n")[2:-2]:
+        names, defaults = row.split("|")[1:3]
+        told.update(zip(re.findall(r"`(\w+)`", names), defaults.replace("`", "").split(","), strict=True))
+    assert {name: default.strip() for name, default in told.items()} == {
+        name: str(flag.default).lower() for name, flag in FLAGS.items()
+    }
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    group = typer.main.get_command(commands)
+    assert isinstance(group, TyperGroup)
+    for line in re.findall(r"^rag-app ([a-z]+)(?: ([a-z]+))?", "\n".join(blocks("sh")), re.MULTILINE):
+        assert line[0] in group.commands
+        if isinstance(inner := group.commands[line[0]], TyperGroup):
+            assert line[1] in inner.commands
 
 
 def test_the_yaml_of_the_readme_is_valid_and_states_the_defaults(tmp_path: Path) -> None:
@@ -85,7 +126,7 @@ def test_every_place_the_readme_names_exists() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     places = set(re.findall(r"`([\w/]+(?:\.py|\.yaml|/))`", readme))
     assert {"pipeline.py", "retrievers/", "postprocessors/", "persian/"} <= places
-    assert [place for place in places if not (ROOT / "rag_app" / place).exists()] == []
+    assert [place for place in places if not (ROOT / "rag_app" / place).exists() and not (ROOT / place).exists()] == []
 
 
 def test_every_make_target_the_documents_name_exists() -> None:

@@ -15,12 +15,21 @@ HEAVY = ("llama_index", "sqlalchemy", "numpy", "sklearn", "torch", "hazm", "pyda
 
 def test_the_public_names_are_these() -> None:
     assert rag_app.__all__ == [
+        "ContextResult",
+        "ContextRetriever",
         "CrossEncoderReranker",
+        "FeatureFlags",
         "IngestReport",
+        "ProductionRAG",
+        "RAGMetrics",
         "RagApp",
         "RagAppError",
         "RetrievalResult",
         "__version__",
+        "aretrieve_context",
+        "configure",
+        "default_app",
+        "retrieve_context",
     ]
     assert all(getattr(rag_app, name) for name in rag_app.__all__)
     assert dir(rag_app) == rag_app.__all__

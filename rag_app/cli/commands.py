@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag_app.cli.doctor import doctor
+from rag_app.cli.flags import flags
 from rag_app.cli.models import models
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, progress_bar
+from rag_app.cli.shadow import shadow
+from rag_app.cli.verify import verify
 
 if TYPE_CHECKING:
     from rag_app.config import Settings
@@ -20,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
 app.add_typer(db, name="db")
 app.add_typer(models, name="models")
+app.add_typer(flags, name="flags")
+app.add_typer(shadow, name="shadow")
 
 
 @app.callback()
@@ -142,6 +147,7 @@ def evaluate(
 
 
 app.command()(doctor)
+app.command()(verify)
 
 
 def _evaluated(settings: Settings, dataset: BeirDataset, measures: list[str]) -> EvaluationReport:

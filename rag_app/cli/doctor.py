@@ -32,7 +32,7 @@ def doctor(
     for check in examine(settings, model=model, tenant=tenant, source=source):
         checks.append(check)
         if not as_json:  # at once: what comes next may take long
-            typer.echo(_shown(check))
+            typer.echo(shown(check))
     if as_json:
         found = {"checks": [asdict(check) for check in checks], "troubleshooting": TROUBLESHOOTING}
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -44,7 +44,8 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _shown(check: Check) -> str:
+def shown(check: Check) -> str:
+    """Return a finding as a line, with its answer on a second one."""
     from rag_app.cli.render import isolated
 
     line = f"{check.state:<8} {check.name}: {isolated(check.finding)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import hashlib
-import logging
 import math
 import threading
 import time
@@ -17,14 +16,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from weakref import WeakSet
 
+from rag_app import metrics
 from rag_app.breaker import CircuitBreaker
 from rag_app.cross_encoder.loading import LoadedModel, ModelSpec, load_model, ran_out_of_memory
 from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
 from rag_app.cross_encoder.scorer import Features, Scorer
 from rag_app.errors import ComponentError
+from rag_app.logs import get_logger
 from rag_app.schema import Deadline
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 State = Literal["not loaded", "loading", "ready", "failed"]
 Logits = list[float | None]  # by passage; None for one that was not scored in time
@@ -225,8 +226,11 @@ class ScoringEngine:
         """Queue a request; takes the lock itself."""
         with self._changed:
             logits: Logits = [self._remembered(_key(query, passage)) for passage in passages]
-            waiting = [place for place, logit in enumerate(logits) if logit is None]
-            job = _Job(query, passages, deadline, logits, waiting)
+        waiting = [place for place, logit in enumerate(logits) if logit is None]
+        metrics.cache_used("rerank_scores", hit=True, times=len(passages) - len(waiting))
+        metrics.cache_used("rerank_scores", hit=False, times=len(waiting))
+        job = _Job(query, passages, deadline, logits, waiting)
+        with self._changed:
             if not waiting:
                 job.finish()
                 return job

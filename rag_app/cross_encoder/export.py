@@ -27,8 +27,9 @@ _OPSET = 17
 def export_int8(folder: Path, output: Path) -> Path:
     """Quantise a model to int8 and write it with its tokenizer, so that `output` is itself a model's folder.
 
-    Weights are quantised by channel, activations by tensor as they come (dynamic quantisation). A folder that is
-    complete is left as it is; an export that is broken off leaves none.
+    Weights are quantised by channel, activations by tensor as they come (dynamic quantisation), in the way that suits
+    this machine's processor: export where the model is to run. A folder that is complete is left as it is; an export
+    that is broken off leaves none.
 
     Args:
         folder: the model's files.
@@ -52,7 +53,7 @@ def export_int8(folder: Path, output: Path) -> Path:
             written.mkdir()
             with _quiet():
                 _write_onnx(model, tokenizer, whole)
-                quantize_dynamic(whole, written / INT8_FILE, weight_type=QuantType.QInt8, per_channel=True)
+                quantize_dynamic(whole, written / INT8_FILE, weight_type=_weight_type(), per_channel=True)
             for file in folder.iterdir():
                 if file.is_file() and file.suffix in {".json", ".txt", ".model"}:
                     shutil.copy(file, written)
@@ -76,6 +77,15 @@ def _write_onnx(model: PreTrainedModel, tokenizer: PairTokenizer, file: Path) ->
         output_names=["logits"],
         dynamic_axes={name: {0: "pairs", 1: "tokens"} for name in example} | {"logits": {0: "pairs"}},
     )
+
+
+def _weight_type() -> QuantType:
+    """Return signed weights, which are fastest, where they are exact.
+
+    Without VNNI, the processor adds products of signed weights in 16 bits, which overflow: on AVX2 alone the order
+    agreed with fp32 by .54 (Kendall's tau), with unsigned weights by .90.
+    """
+    return QuantType.QInt8 if torch.cpu._is_vnni_supported() else QuantType.QUInt8
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import platform
 import time
@@ -15,8 +14,9 @@ from pathlib import Path
 from rag_app.cross_encoder.models import INT8_FILE, fingerprint, int8_folder, own_cache
 from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
 from rag_app.cross_encoder.scorer import Scorer
+from rag_app.logs import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "fp16")
 MIN_AGREEMENT = 0.98  # Kendall's tau with the order of fp32

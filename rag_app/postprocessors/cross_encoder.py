@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from collections.abc import Iterator, Sequence
@@ -31,9 +30,10 @@ from rag_app.cross_encoder import (
     hub_id,
     release_engine,
 )
+from rag_app.logs import get_logger
 from rag_app.schema import Deadline, RetrievalQuery, trace_of
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 dispatcher = get_dispatcher(__name__)
 
 

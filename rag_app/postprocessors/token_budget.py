@@ -10,7 +10,7 @@ from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle, TextNo
 from pydantic import PrivateAttr
 
 from rag_app.persian import sentence_spans
-from rag_app.schema import RetrievalQuery, TokenBudget, TokenCounter, trace_of
+from rag_app.schema import RequestOptions, RetrievalQuery, TokenBudget, TokenCounter, trace_of
 
 RenderChunk = Callable[[int, BaseNode], str]
 
@@ -49,12 +49,14 @@ class TokenBudgetPostprocessor(BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         budget = (query_bundle.budget if isinstance(query_bundle, RetrievalQuery) else None) or self.budget
+        options = query_bundle.options if isinstance(query_bundle, RetrievalQuery) else RequestOptions()
+        top_n = options.rerank_top_k or self.top_n
         trace = trace_of(query_bundle)
-        for node in nodes[self.top_n :]:
-            trace.drop(node.node.node_id, "context", f"below the best {self.top_n}")
+        for node in nodes[top_n:]:
+            trace.drop(node.node.node_id, "context", f"below the best {top_n}")
         primary: list[_Piece] = []
         secondary: list[_Piece] = []
-        for node in nodes[: self.top_n]:
+        for node in nodes[:top_n]:
             is_primary = budget.is_primary(node.node.metadata.get("source", ""))
             (primary if is_primary else secondary).append(_Piece(node, self._counter, self._render))
         _fit_shares(primary, secondary, budget)

@@ -2,6 +2,6 @@
 
 from rag_app.retrievers.bm25 import BM25Indexes, BM25Leg
 from rag_app.retrievers.dense import DenseLeg
-from rag_app.retrievers.hybrid import HybridRetriever
+from rag_app.retrievers.hybrid import EveryLegFailedError, HybridRetriever
 
-__all__ = ["BM25Indexes", "BM25Leg", "DenseLeg", "HybridRetriever"]
+__all__ = ["BM25Indexes", "BM25Leg", "DenseLeg", "EveryLegFailedError", "HybridRetriever"]

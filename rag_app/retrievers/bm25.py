@@ -14,6 +14,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from llama_index.retrievers.bm25 import BM25Retriever
 from numpy.typing import NDArray
 
+from rag_app import metrics
 from rag_app.background import BackgroundLoop
 from rag_app.persian import Lexicons, Vocabulary
 from rag_app.persian.lexicon import Lexicon
@@ -78,7 +79,7 @@ class TenantBM25Retriever(BM25Retriever):
         scores = np.where(own > 0, own + np.repeat(of_parent, self._parent_sizes), 0.0)
         if query.sources is not None:
             scores[~np.isin(self._sources, query.sources)] = 0.0
-        best = np.argsort(-scores, kind="stable")[: self.similarity_top_k]
+        best = np.argsort(-scores, kind="stable")[: query.options.sparse_top_k or self.similarity_top_k]
         return [
             NodeWithScore(node=TextNode(id_=self._node_ids[place]), score=float(scores[place]))
             for place in best
@@ -131,6 +132,7 @@ class BM25Indexes:
 
         Callers share one build, and it goes on when a caller runs out of time, so that the next finds it done.
         """
+        metrics.cache_used("bm25_index", hit=self._known(tenant, generation) is not None)
         while (known := self._known(tenant, generation)) is None:
             if tenant not in self._building:
                 self._building[tenant] = asyncio.create_task(self._build(tenant, generation))

@@ -46,7 +46,9 @@ class DenseLeg(BaseRetriever):
         if not any(embedding):
             return []  # a query without a single word lies nowhere
         found = await self._vector_store.aquery(
-            VectorStoreQuery(query_embedding=embedding, similarity_top_k=self._similarity_top_k),
+            VectorStoreQuery(
+                query_embedding=embedding, similarity_top_k=query.options.dense_top_k or self._similarity_top_k
+            ),
             tenant=query.tenant,
             sources=query.sources,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.llms.mock import MockLLM
@@ -12,9 +13,16 @@ from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag_app.background import BackgroundLoop
+from rag_app.breaker import CircuitBreaker
 from rag_app.errors import ComponentError
-from rag_app.schema import RetrievalQuery
+from rag_app.schema import RetrievalQuery, scored_list
 from rag_app.trace import ChunkTrace, Ranked, Trace
+
+NO_LEG = "fallback"  # what serves when every leg failed: not this retriever's to know
+
+
+class EveryLegFailedError(ComponentError):
+    """No leg could search; each one's failure is noted in the query's trace."""
 
 
 class HybridRetriever(QueryFusionRetriever):
@@ -22,7 +30,8 @@ class HybridRetriever(QueryFusionRetriever):
 
     A chunk's fused score is the sum over the legs of weight / (rrf_k + rank), ranks from 1 (Cormack et al. 2009,
     "Reciprocal Rank Fusion Outperforms Condorcet"). Chunks are told apart by node id. A leg that raises or is late is
-    left out and noted in the query's trace, as is every chunk's rank and score on each leg.
+    left out and noted in the query's trace, as is every chunk's rank and score on each leg. One that keeps failing is
+    not tried for a while.
 
     Args:
         legs: the retrievers by name.
@@ -32,7 +41,7 @@ class HybridRetriever(QueryFusionRetriever):
         leg_timeout_s: how long one leg may take, within the query's deadline.
 
     Raises:
-        ComponentError: on retrieval, when every leg failed.
+        EveryLegFailedError: on retrieval, when every leg failed.
     """
 
     def __init__(
@@ -58,31 +67,36 @@ class HybridRetriever(QueryFusionRetriever):
         self._loop = loop
         self._rrf_k = rrf_k
         self._leg_timeout_s = leg_timeout_s
+        self._breakers = {name: CircuitBreaker(retry_after_s=5, longest_s=60, threshold=5) for name in legs}
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self._loop.call(self._aretrieve, query_bundle)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
-        answers = await asyncio.gather(*(self._ask(leg, query) for leg in self.legs.values()), return_exceptions=True)
+        answers = await asyncio.gather(*(self._ask(name, query) for name in self.legs), return_exceptions=True)
         found: dict[str, list[NodeWithScore]] = {}
         errors: dict[str, BaseException] = {}
         for name, answer in zip(self.legs, answers, strict=True):
             if isinstance(answer, BaseException):
                 errors[name] = answer
             else:
-                found[name] = _ranked(answer)
+                found[name] = answer
         for name, error in errors.items():
-            query.trace.degrade("retrieval", name, error, "+".join(found) or "none")
+            query.trace.degrade("retrieval", name, error, "+".join(found) or NO_LEG)
         if not found:
-            raise ComponentError("every retrieval leg failed") from next(iter(errors.values()))
+            raise EveryLegFailedError("every retrieval leg failed") from next(iter(errors.values()))
         return self._fuse(found, query)
 
-    async def _ask(self, leg: BaseRetriever, query: RetrievalQuery) -> list[NodeWithScore]:
-        async with asyncio.timeout(min(self._leg_timeout_s, query.deadline.remaining())):
-            if type(leg)._aretrieve is BaseRetriever._aretrieve:  # it would run its blocking _retrieve on the loop
-                return await asyncio.to_thread(leg.retrieve, query)
-            return await leg.aretrieve(query)
+    async def _ask(self, name: str, query: RetrievalQuery) -> list[NodeWithScore]:
+        leg, seconds = self.legs[name], min(self._leg_timeout_s, query.deadline.remaining())
+        with self._breakers[name].attempt(fair=seconds > self._leg_timeout_s / 2):
+            async with asyncio.timeout(seconds):
+                if type(leg)._aretrieve is BaseRetriever._aretrieve:  # it would run its blocking _retrieve on the loop
+                    answer = await asyncio.to_thread(leg.retrieve, query)
+                else:
+                    answer = await leg.aretrieve(query)
+            return _ranked(answer)
 
     def _fuse(self, found: Mapping[str, Sequence[NodeWithScore]], query: RetrievalQuery) -> list[NodeWithScore]:
         scores: dict[str, float] = {}
@@ -93,19 +107,24 @@ class HybridRetriever(QueryFusionRetriever):
                 scores[node_id] = scores.get(node_id, 0.0) + self._leg_weights[leg] / (self._rrf_k + rank)
                 nodes.setdefault(node_id, hit)
                 _chunk_trace(query.trace, hit).legs[leg] = Ranked(rank, hit.score or 0.0)
+        top_k = query.options.fusion_top_k or self.similarity_top_k
         fused = sorted(scores, key=lambda node_id: (-scores[node_id], node_id))
         for rank, node_id in enumerate(fused, start=1):
             query.trace.chunks[node_id].fusion = Ranked(rank, scores[node_id])
-        for node_id in fused[self.similarity_top_k :]:
-            query.trace.drop(node_id, "retrieval", f"below the best {self.similarity_top_k} of the fused list")
-        return [
-            NodeWithScore(node=nodes[node_id].node, score=scores[node_id]) for node_id in fused[: self.similarity_top_k]
-        ]
+        for node_id in fused[top_k:]:
+            query.trace.drop(node_id, "retrieval", f"below the best {top_k} of the fused list")
+        return [NodeWithScore(node=nodes[node_id].node, score=scores[node_id]) for node_id in fused[:top_k]]
 
 
-def _ranked(hits: Sequence[NodeWithScore]) -> list[NodeWithScore]:
-    """Return the hits of one leg best first, without those that do not match at all."""
-    return sorted((hit for hit in hits if (hit.score or 0.0) > 0), key=lambda hit: -(hit.score or 0.0))
+def _ranked(hits: Any) -> list[NodeWithScore]:
+    """Return the hits of one leg best first, each once, without those that do not match at all.
+
+    Raises:
+        InvalidAnswerError: they are no list of scored nodes.
+    """
+    ranked = sorted(scored_list(hits), key=lambda hit: hit.score or 0.0)
+    best = {hit.node.node_id: hit for hit in ranked if (hit.score or 0.0) > 0}
+    return list(best.values())[::-1]
 
 
 def _chunk_trace(trace: Trace, hit: NodeWithScore) -> ChunkTrace:

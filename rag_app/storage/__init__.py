@@ -5,6 +5,16 @@ from rag_app.storage.chunks import ChunkReader
 from rag_app.storage.database import Database
 from rag_app.storage.documents import DocumentWriter
 from rag_app.storage.embedded import start_embedded
+from rag_app.storage.shadow_store import Comparison, ShadowStore
 from rag_app.storage.vector_store import TenantPGVectorStore
 
-__all__ = ["ChunkReader", "Database", "DocumentWriter", "TenantCatalog", "TenantPGVectorStore", "start_embedded"]
+__all__ = [
+    "ChunkReader",
+    "Comparison",
+    "Database",
+    "DocumentWriter",
+    "ShadowStore",
+    "TenantCatalog",
+    "TenantPGVectorStore",
+    "start_embedded",
+]

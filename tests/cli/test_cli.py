@@ -21,7 +21,7 @@ from rag_app.cli.render import render_explanation, render_result, render_summary
 from rag_app.cross_encoder import ScoringEngine, hub_id
 from rag_app.cross_encoder.probe_pairs import PASSAGES
 from rag_app.errors import ConfigurationError, InvalidInputError, RagAppError
-from rag_app.schema import RetrievalResult
+from rag_app.schema import NO_MATCH, RetrievalResult
 from rag_app.storage import Database, schema_version
 from rag_app.trace import STAGES, ChunkTrace, Ranked, Trace
 from tests.models import save_cross_encoder
@@ -121,7 +121,10 @@ def test_every_command_that_opens_a_database_accepts_profile_config_and_data_dir
     assert isinstance(group, TyperGroup)
     found = dict(all_commands(group))
     of_models = {"models list", "models pull", "models path", "models export"}
-    assert set(found) == {"db upgrade", "db current", "doctor", "eval", "ingest", "retrieve"} | of_models
+    assert set(found) == {
+        "db upgrade", "db current", "doctor", "eval", "flags get", "flags history", "flags list", "flags set",
+        "flags unset", "ingest", "retrieve", "shadow report", "verify",
+    } | of_models  # fmt: skip
     for name in set(found) - of_models:
         command = found[name]
         options = {option for parameter in command.params for option in parameter.opts}
@@ -450,7 +453,7 @@ def test_the_columns_of_numbers_are_aligned_whatever_the_names_and_titles() -> N
 def test_a_failure_that_was_made_up_for_is_shown() -> None:
     trace = Trace(warnings=["unknown source 'x'"])
     trace.degrade("retrieval", "dense", TimeoutError(), "bm25")
-    shown = render_result(result_with(trace, reason="no chunk matches the query")).splitlines()
+    shown = render_result(result_with(trace, emptiness=NO_MATCH)).splitlines()
     assert shown[0] == "No chunks: no chunk matches the query"
     assert shown[-2:] == [
         "warning: unknown source 'x'",

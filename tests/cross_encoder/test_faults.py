@@ -19,8 +19,8 @@ from rag_app import RagApp
 from rag_app.cross_encoder import EngineOptions
 from rag_app.pipeline import RetrievalPipeline
 from rag_app.postprocessors import CrossEncoderRerank
-from rag_app.schema import Deadline, RetrievalQuery, RetrievalResult, TokenBudget
-from tests.conftest import SAMPLE_TENANT
+from rag_app.schema import RetrievalResult
+from tests.serving import pipeline_of, query_of, serve, service_of
 
 QUESTION = "استراداد شهریه بعد جلسه دوم چند درسده؟"
 DEADLINE_S = 4.0
@@ -82,18 +82,13 @@ def reranking(app: RagApp, folder: Path, load_timeout_s: float) -> Iterator[Retr
     """The application's pipeline with a cross-encoder in front of its reranker."""
     options = EngineOptions(load_timeout_s, retry_after_s=0.2)
     cross_encoder = CrossEncoderRerank(str(folder), precision="fp32", options=options)
-    parts = ("analyzer", "catalog", "read", "retriever", "context", "render", "counter")
-    rerankers = {"cross_encoder": cross_encoder, **app.pipeline.rerankers}
-    yield RetrievalPipeline(rerankers=rerankers, **{part: getattr(app.pipeline, part) for part in parts})
+    yield pipeline_of(app, rerankers={"cross_encoder": cross_encoder, **app.pipeline.rerankers})
     cross_encoder.close()
 
 
 def ask(app: RagApp, pipeline: RetrievalPipeline) -> RetrievalResult:
-    query = RetrievalQuery(
-        QUESTION, tenant=SAMPLE_TENANT, budget=TokenBudget(800, 600), deadline=Deadline.after(DEADLINE_S)
-    )
     started = time.monotonic()
-    result = app.loop.call(pipeline.arun, query)
+    result = serve(app, service_of(app, production=pipeline), query_of(QUESTION, DEADLINE_S))
     assert time.monotonic() - started < DEADLINE_S
     return result
 

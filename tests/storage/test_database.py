@@ -183,7 +183,7 @@ def test_an_application_outlives_its_database(own_server: Path) -> None:
         during = app.retrieve("ارسال چند روز طول می‌کشد؟", tenant="t1")
         assert (during.nodes, during.context, during.tokens) == ((), "", 0)
         assert during.degraded
-        assert during.reason == "retrieval failed: DatabaseUnavailableError"
+        assert during.reason == "retrieval failed: every leg did, the first by DatabaseUnavailableError"
         assert [entry.stage for entry in during.trace.degradations] == ["retrieval"]
         assert during.as_dict()["chunks"] == []
         assert during.analysis is not None

@@ -117,8 +117,11 @@ def test_upgrade_brings_a_fresh_database_to_the_latest_version(database: Databas
         "alembic_version",
         "data_chunks",
         "documents",
+        "flag_changes",
+        "flags",
         "index_settings",
         "parents",
+        "shadow_comparisons",
         "tenants",
     }
 

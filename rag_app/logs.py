@@ -1,0 +1,43 @@
+"""Loggers that can not fail a request: a handler that raises loses its line, never an answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+
+class SafeLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose calls never raise, whatever its handlers do."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log as `logging.Logger.log` does; a handler's error is swallowed, for there is nowhere left to tell it."""
+        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # this frame is not the caller
+        with suppress(Exception):
+            super().log(level, msg, *args, **kwargs)
+
+
+def get_logger(name: str) -> SafeLogger:
+    """Return the safe logger of a module."""
+    return SafeLogger(logging.getLogger(name), {})
+
+
+def key_values(fields: Mapping[str, object]) -> str:
+    """Return `name=value` pairs with spaces between, as logfmt has them; None is left out.
+
+    A text with anything but letters, digits and `._:/+-` is quoted as JSON does, so that one request stays one line
+    and no value can pretend to be another field.
+    """
+    return " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    text = str(value)
+    plain = text.isascii() and text != "" and all(char.isalnum() or char in "._:/+-" for char in text)
+    return text if plain else json.dumps(text, ensure_ascii=False)

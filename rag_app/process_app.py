@@ -1,0 +1,72 @@
+"""The application of this process, for calls that name none."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from rag_app.app import RagApp
+from rag_app.config import Settings, load_settings
+
+_lock = threading.Lock()
+_settings: Settings | None = None
+_app: RagApp | None = None
+_process = 0
+_of_parents: list[RagApp] = []
+
+
+def configure(config: str | Path | None = None, **settings: Any) -> None:
+    """Set what `default_app` opens; an application that it opened before is closed.
+
+    Args:
+        config: a YAML file of settings.
+        settings: any setting by name, as for `RagApp.from_config`.
+
+    Raises:
+        ConfigurationError: a setting is unknown or has no valid value.
+    """
+    global _settings
+    checked = load_settings(config, **settings)
+    close_default_app()
+    with _lock:
+        _settings = checked
+
+
+def default_app() -> RagApp:
+    """Return the application of this process, opened on first use as `configure` or else the environment says.
+
+    The environment is `RAG_APP_PROFILE`, `RAG_APP_CONFIG`, `RAG_APP_DATA_DIR`, `DATABASE_URL` and the other settings.
+    A forked process opens its own.
+
+    Raises:
+        ConfigurationError: a setting is unknown or has no valid value.
+        StorageError: the database does not start, does not answer or has another schema.
+    """
+    global _app, _process
+    with _lock:
+        if _app is not None and _process != os.getpid():
+            _of_parents.append(_app)  # kept, for its connections are the parent's to close
+            _app = None
+        if _app is None:
+            _app = RagApp(_settings or load_settings())
+            _process = os.getpid()
+        return _app
+
+
+async def adefault_app() -> RagApp:
+    """Do what `default_app` does; opening it does not block the loop."""
+    if _app is not None and _process == os.getpid():
+        return _app
+    return await asyncio.to_thread(default_app)
+
+
+def close_default_app() -> None:
+    """Close the application of this process, if one is open; the next use opens another."""
+    global _app
+    with _lock:
+        app, _app = _app, None
+    if app is not None and _process == os.getpid():
+        app.close()

@@ -1,0 +1,210 @@
+"""Which pipeline answers a request, what stands in when it fails, and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from rag_app import metrics
+from rag_app.errors import kind_of
+from rag_app.flags import Evaluation, FlagService
+from rag_app.logs import get_logger, key_values
+from rag_app.pipeline import GRACE_S, RetrievalPipeline
+from rag_app.schema import Emptiness, RequestOptions, RetrievalQuery, RetrievalResult
+from rag_app.shadow import Shadow
+from rag_app.simple_pipeline import SimplePipeline
+from rag_app.storage import ShadowStore
+from rag_app.trace import Trace
+
+logger = get_logger(__name__)
+
+Method = Literal["production_rag", "context_retriever", "by_flags"]
+
+
+class RetrievalService:
+    """Answers every request, whatever fails: by the new pipeline, else by the old one, else by an empty result.
+
+    Args:
+        production: the new pipeline.
+        simple: the old one, and the fallback.
+        flags: what they say holds for the next request.
+        use_model: has the cross-encoder rank with another model; None where there is no cross-encoder.
+        model: the model that it ranks with now.
+        shadow_store: keeps the comparisons of the two pipelines.
+        shadow_max_in_flight: how many comparisons may run at once.
+        deadline_s: the time that a request has.
+        log_query_text: whether questions may be logged, at level DEBUG.
+    """
+
+    def __init__(
+        self,
+        *,
+        production: RetrievalPipeline,
+        simple: SimplePipeline,
+        flags: FlagService,
+        use_model: Callable[[str], None] | None,
+        model: str,
+        shadow_store: ShadowStore,
+        shadow_max_in_flight: int,
+        deadline_s: float,
+        log_query_text: bool,
+    ) -> None:
+        self.production = production
+        self.simple = simple
+        self.flags = flags
+        self._use_model = use_model
+        self._model = model
+        self._shadow = Shadow(
+            self._run_in_shadow, shadow_store, max_in_flight=shadow_max_in_flight, deadline_s=deadline_s
+        )
+        self._deadline_s = deadline_s
+        self._log_query_text = log_query_text
+
+    async def answer(self, query: RetrievalQuery, method: Method) -> RetrievalResult:
+        """Run the pipeline that is asked for, or that the flags choose for the tenant, and tell how it went."""
+        started = time.perf_counter()
+        request_id = uuid.uuid4().hex[:12]
+        routed = self._routed(query, method)
+        runs = await self._run(query, production=bool(routed.value))
+        result = replace(
+            _standing_in(*runs),
+            variant=self.production.method if routed.value else self.simple.method,
+            variant_reason=routed.reason,
+        )
+        result.trace.total_ms = runs[0].trace.total_ms = (time.perf_counter() - started) * 1000
+        self._measure(query, runs)
+        self._log(result, request_id)
+        if method == "by_flags" and not routed.value:
+            self._offer_to_shadow(query, result, request_id)
+        return result
+
+    async def aclose(self) -> None:
+        """End the comparisons that run."""
+        await self._shadow.aclose()
+
+    def _routed(self, query: RetrievalQuery, method: Method) -> Evaluation:
+        if method == "by_flags":
+            try:
+                return self.flags.evaluate("production_rag", query.tenant)
+            except Exception as error:  # noqa: BLE001 - whatever becomes of the flags, the old way serves
+                query.trace.degrade("flags", "routing", error, self.simple.method)
+                return Evaluation("production_rag", False, "off", "ERROR")
+        on = method == self.production.method
+        return Evaluation("production_rag", on, "on" if on else "off", "CALLED")
+
+    async def _run(self, query: RetrievalQuery, *, production: bool) -> list[RetrievalResult]:
+        """Return the results of the one or two pipelines that ran; the last one serves."""
+        if not production:
+            return [await self._safely(query, self.simple)]
+        query.options = self._options(query.trace)
+        new = await self._safely(query, self.production)
+        if new.failure is None:
+            return [new]
+        with query.trace.stage("fallback") as stage:
+            old = await self._safely(replace(query, trace=Trace(), options=RequestOptions(), reading=None), self.simple)
+            stage.candidates = len(old.nodes)
+        return [new, old]
+
+    async def _safely(self, query: RetrievalQuery, pipeline: RetrievalPipeline | SimplePipeline) -> RetrievalResult:
+        """Run a pipeline; if it raises or is late, which it should not, return an empty result that says so."""
+        try:
+            async with asyncio.timeout(query.deadline.remaining() + GRACE_S):
+                return await pipeline.arun(query)
+        except Exception as error:  # noqa: BLE001 - a request never fails for a component
+            kind = kind_of(error)
+            logger.warning("%s failed: %s", pipeline.method, kind)
+            query.trace.degrade("fallback", pipeline.method, error, "fallback")
+            emptiness = Emptiness("failed", f"retrieval failed: {kind}")
+            return pipeline.writer.result(query, pipeline.method, (), emptiness=emptiness, failure=kind)
+
+    async def _run_in_shadow(self, query: RetrievalQuery) -> RetrievalResult:
+        query.options = self._options(query.trace)
+        return await self.production.arun(query)
+
+    def _options(self, trace: Trace) -> RequestOptions:
+        """Return what the flags set for a request, and have the cross-encoder follow its flag."""
+        try:
+            model = str(self.flags.get_value("rerank_model"))
+            if self._use_model is not None and model != self._model:
+                self._model = model
+                asyncio.get_running_loop().run_in_executor(None, self._use_model, model)
+            return RequestOptions(
+                dense_top_k=self.flags.get_value("dense_top_k"),
+                sparse_top_k=self.flags.get_value("sparse_top_k"),
+                fusion_top_k=self.flags.get_value("fusion_top_k"),
+                rerank_top_k=self.flags.get_value("rerank_top_k"),
+                cross_encoder=self.flags.is_enabled("cross_encoder_reranking"),
+            )
+        except Exception as error:  # noqa: BLE001 - the components keep to what they were built with
+            trace.degrade("flags", "options", error, "settings")
+            return RequestOptions()
+
+    def _offer_to_shadow(self, query: RetrievalQuery, result: RetrievalResult, request_id: str) -> None:
+        try:
+            if self.flags.is_enabled("production_rag_shadow_percentage", request_id):
+                self._shadow.offer(query, result)
+        except Exception as error:  # noqa: BLE001 - nothing of it is served
+            logger.warning("shadow mode failed: %s", kind_of(error))
+
+    def _measure(self, query: RetrievalQuery, runs: Sequence[RetrievalResult]) -> None:
+        """Count each run under its own pipeline; a request that fell over took the first one's time and its own."""
+        primary_source = query.budget.primary_source if query.budget is not None else None
+        for run in runs:
+            metrics.degraded(run.trace.degradations)
+            metrics.retrieved(
+                method=run.method,
+                primary_source=primary_source,
+                seconds=run.trace.total_ms / 1000,
+                deadline_s=self._deadline_s,
+                scores=[(node.node.metadata.get("source", ""), node.score or 0.0) for node in run.nodes],
+                tokens=run.tokens,
+                stages={stage.name: stage.ms / 1000 for stage in run.trace.stages},
+                complexity=run.analysis.complexity if run.analysis is not None else None,
+                error_type=run.failure,
+                empty_reason=run.emptiness.kind if run.emptiness is not None else None,
+            )
+
+    def _log(self, result: RetrievalResult, request_id: str) -> None:
+        """Write the one line of a request: greppable, and without a word of the customer's."""
+        level = logging.WARNING if result.failure is not None or result.method != result.variant else logging.INFO
+        if logger.isEnabledFor(level):
+            trace = result.trace
+            fields: dict[str, object] = {
+                "request": request_id,
+                "tenant": result.tenant,
+                "method": result.method,
+                "variant": result.variant,
+                "variant_reason": result.variant_reason,
+                "chunks": len(result.nodes),
+                "tokens": result.tokens,
+                "latency_ms": trace.total_ms,
+                **{f"{stage.name}_ms": stage.ms for stage in trace.stages},
+                "Rerank": trace.reranker,
+                "empty": result.emptiness.kind if result.emptiness is not None else None,
+                "failure": result.failure,
+                "degraded": ",".join(f"{entry.component}:{entry.reason}" for entry in trace.degradations) or None,
+            }
+            logger.log(level, "%s %s", _LOG_NAMES[result.variant or result.method], key_values(fields))
+        if self._log_query_text and logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s", key_values({"request": request_id, "query": result.query}))
+
+
+_LOG_NAMES = {RetrievalPipeline.method: "ProductionRAG", SimplePipeline.method: "ContextRetriever"}
+
+
+def _standing_in(new: RetrievalResult, old: RetrievalResult | None = None) -> RetrievalResult:
+    """Return what is served: the answer of the last pipeline that ran, with the trace of both."""
+    if old is None:
+        return new
+    trace = replace(
+        new.trace,
+        chunks={**new.trace.chunks, **old.trace.chunks},
+        degradations=[*new.trace.degradations, *old.trace.degradations],
+    )
+    emptiness = None if old.nodes else new.emptiness
+    return replace(old, trace=trace, analysis=new.analysis, emptiness=emptiness)
