@@ -251,7 +251,8 @@ def test_queries_that_were_answered_with_less_are_counted(app: RagApp, dataset: 
     with RagApp.from_config(database={"url": url}, deadline_s=1e-6) as late:
         report = evaluate(late, dataset)
     assert (report.queries, report.degraded, report.empty) == (4, 4, 4)
-    assert report.notes == ("4 queries degraded: retrieval: retriever (TimeoutError), empty result served",)
+    assert "4 queries degraded: retrieval: dense (TimeoutError), fallback served" in report.notes
+    assert "4 queries degraded: retrieval: context_retriever (TimeoutError), empty result served" in report.notes
     assert report.measures == dict.fromkeys(DEFAULT_MEASURES, 0.0)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -306,3 +310,45 @@ def test_the_old_pipeline_serves_and_the_new_one_runs_in_its_shadow(app: RagApp)
     serve(app, service, query_of(QUESTION), "by_flags")
     assert value("rag_shadow_requests_total", outcome="compared") == compared + 1
     flags.close()
+
+
+SURROUNDED_BY_RUINS = """
+import logging, sys
+import rag_app
+
+class Exploding(logging.Handler):
+    def handle(self, record):
+        raise OSError("the disk is full")
+
+logging.getLogger("rag_app").addHandler(Exploding())
+logging.getLogger("rag_app").setLevel(logging.DEBUG)
+rag_app.configure(database={"url": sys.argv[1]}, deadline_s=30, flags={"backend": "redis", "redis_url": sys.argv[2]})
+rag_app.default_app().ingest([{"id": "1", "text": "ما بورسیه داریم", "source": "manual"}], tenant="7")
+for retrieve in (rag_app.retrieve_context, rag_app.ProductionRAG.retrieve_context):
+    result = retrieve("بورسیه دارین؟", user=7)
+    print(result["retrieval_method"], result["total_chunks"], result["performance"]["variant_reason"])
+print("error" in rag_app.RAGMetrics.get_cached_metrics())
+try:
+    rag_app.FeatureFlags.set_flag("production_rag", True)
+except rag_app.RagAppError as error:
+    print(type(error).__name__)
+"""
+
+
+def test_without_flags_metrics_and_log_requests_are_answered(new_database: Callable[[], str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = subprocess.run(
+        [sys.executable, "-c", SURROUNDED_BY_RUINS, new_database(), "redis://:secret@127.0.0.1:1/0"],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "file")},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "context_retriever 1 ERROR",
+        "production_rag 1 CALLED",
+        "True",
+        "StorageError",
+    ]
+    assert "secret" not in done.stderr

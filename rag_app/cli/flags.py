@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -64,17 +65,16 @@ def set_flag(
     data_dir: DataDir = None,
 ) -> None:
     """Set a flag in every process."""
-    from rag_app.flags.definitions import ROLLOUT, ROLLOUT_SHARE
-
     with _opened(profile, config, data_dir) as service:
-        service.set(name, _parsed(value), ttl=ttl, changed_by=by or getpass.getuser())
+        service.set(name, _parsed(value), ttl=ttl, changed_by=by or _system_user())
         found = service.all()
+    hint = _hint(name, found)
     if as_json:
-        typer.echo(json.dumps({name: found[name]}, ensure_ascii=False))
+        typer.echo(json.dumps({name: found[name], "hint": hint}, ensure_ascii=False))
         return
     typer.echo(f"{name} is {_shown(found[name]['value'])}{'' if ttl is None else f', for {ttl:g} s'}")
-    if name == ROLLOUT_SHARE and found[ROLLOUT]["reason"] == "DISABLED":
-        typer.echo(f"it has no effect while {ROLLOUT} is set to false: rag-app flags unset {ROLLOUT}")
+    if hint is not None:
+        typer.echo(hint)
 
 
 @flags.command()
@@ -88,7 +88,7 @@ def unset(
 ) -> None:
     """Have a flag be as configured again."""
     with _opened(profile, config, data_dir) as service:
-        service.unset(name, changed_by=by or getpass.getuser())
+        service.unset(name, changed_by=by or _system_user())
         found = service.all()[name]
     typer.echo(json.dumps({name: found}, ensure_ascii=False) if as_json else f"{name} is {_shown(found['value'])}")
 
@@ -128,11 +128,33 @@ def _opened(profile: str | None, config: Path | None, data_dir: Path | None) -> 
         prepare_schema(settings, database)
         service = open_flags(settings, database)
         try:
+            service.refresh()  # what was read is told, or that it can not be read
             yield service
         finally:
             service.close()
     finally:
         database.engine.dispose()
+
+
+def _hint(name: str, found: dict[str, dict[str, Any]]) -> str | None:
+    """Say what keeps a change from having the effect that its author may expect."""
+    from rag_app.flags.definitions import ROLLOUT, ROLLOUT_SHARE
+
+    switch, share = found[ROLLOUT], found[ROLLOUT_SHARE]
+    if name == ROLLOUT_SHARE and switch["reason"] == "DISABLED":
+        return f"it has no effect while {ROLLOUT} is set to false: rag-app flags unset {ROLLOUT}"
+    if name == ROLLOUT and switch["value"] is True and share["set"] and share["value"] < 100:
+        return (
+            f"users get it by the percentage, which is {share['value']:g}: for all, rag-app flags unset {ROLLOUT_SHARE}"
+        )
+    return None
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, a user may have a number alone
+        return f"uid {os.getuid()}"
 
 
 def _parsed(value: str) -> Any:
@@ -155,5 +177,6 @@ def _shown(value: Any) -> str:
 def _origin(flag: dict[str, Any]) -> str:
     if not flag["set"]:
         return "as configured"
-    left = "" if flag["expires_in_s"] is None else f", {flag['expires_in_s']:.0f} s left"
-    return f"set by {flag['changed_by']} at {flag['changed_at'][:19]}{left}"
+    left = flag["expires_in_s"]
+    end = "" if left is None else f", {left:.0f} s left" if left > 0 else ", its time is over"
+    return f"set by {flag['changed_by']} at {flag['changed_at'][:19]}{end}"

@@ -5,7 +5,8 @@ from rag_app.flags.memory_store import MemoryFlagStore
 from rag_app.flags.postgres_store import PostgresFlagStore
 from rag_app.flags.redis_store import RedisFlagStore
 from rag_app.flags.rollout import in_rollout
-from rag_app.flags.service import Evaluation, FlagService
+from rag_app.flags.rules import Evaluation
+from rag_app.flags.service import FlagService
 from rag_app.flags.store import FlagChange, FlagStore, StoredFlag
 
 __all__ = [

@@ -53,10 +53,9 @@ def definition_of(name: str) -> FlagDefinition:
     Raises:
         InvalidInputError: there is none of this name.
     """
-    definition = FLAGS.get(name)
-    if definition is None:
+    if not isinstance(name, str) or name not in FLAGS:
         raise InvalidInputError(unknown_name("flag", str(name), FLAGS))
-    return definition
+    return FLAGS[name]
 
 
 def _is_boolean(value: object) -> bool:
@@ -76,7 +75,7 @@ def _is_model(value: object) -> bool:
         return isinstance(value, str)
     try:
         find_model(value)
-    except (ComponentError, ValueError, OSError):
+    except (ComponentError, ValueError, OSError, RuntimeError):  # RuntimeError: the home folder of an unknown user
         return False
     return True
 

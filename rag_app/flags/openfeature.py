@@ -11,7 +11,8 @@ from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
 from openfeature.provider import AbstractProvider, Metadata
 
 from rag_app.errors import InvalidInputError
-from rag_app.flags.service import Evaluation, FlagService
+from rag_app.flags.rules import Evaluation
+from rag_app.flags.service import FlagService
 
 T = TypeVar("T")
 

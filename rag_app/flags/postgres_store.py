@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,21 +15,26 @@ from rag_app.errors import StorageError
 from rag_app.flags.store import FlagChange, StoredFlag
 from rag_app.storage import Database
 
+_SOON = text("SELECT set_config('statement_timeout', '2000', true)")  # in ms, for this transaction alone
 _LOAD = text("""
-    SELECT name, value, CAST(extract(epoch FROM expires_at - now()) AS float8), changed_by, changed_at
+    SELECT name, value,
+           CASE WHEN isfinite(expires_at) THEN CAST(extract(epoch FROM expires_at - now()) AS float8) END,
+           changed_by, changed_at
     FROM rag_app.flags
 """)
-_OLD = text("SELECT value FROM rag_app.flags WHERE name = :name FOR UPDATE")
+# Readers go on; without it, two that set a flag for the first time would both note that it was not set before.
+_ONE_WRITER = text("LOCK TABLE rag_app.flags IN SHARE ROW EXCLUSIVE MODE")
+_OLD = text("SELECT CAST(value AS text) FROM rag_app.flags WHERE name = :name")
 _SET = text("""
     INSERT INTO rag_app.flags (name, value, expires_at, changed_by)
-    VALUES (:name, CAST(:value AS jsonb), now() + make_interval(secs => CAST(:ttl AS float8)), :changed_by)
+    VALUES (:name, CAST(:new AS jsonb), now() + make_interval(secs => CAST(:ttl AS float8)), :changed_by)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at,
         changed_by = excluded.changed_by, changed_at = now()
 """)
 _UNSET = text("DELETE FROM rag_app.flags WHERE name = :name")
 _NOTE = text("""
     INSERT INTO rag_app.flag_changes (name, action, old, new, expires_at, changed_by)
-    VALUES (:name, :action, CAST(:old AS jsonb), CAST(:value AS jsonb),
+    VALUES (:name, :action, CAST(:old AS jsonb), CAST(:new AS jsonb),
             now() + make_interval(secs => CAST(:ttl AS float8)), :changed_by)
 """)
 _HISTORY = text("""
@@ -46,12 +52,13 @@ class PostgresFlagStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._process = os.getpid()
 
     def load(self) -> dict[str, StoredFlag]:
         """Return every flag that was set, by name.
 
         Raises:
-            StorageError: the database does not answer, or has no such table.
+            StorageError: the database does not answer within two seconds, or has no such table.
         """
         with self._transaction() as connection:
             rows = connection.execute(_LOAD).all()
@@ -63,11 +70,12 @@ class PostgresFlagStore:
         Raises:
             StorageError: the database does not answer or refuses.
         """
-        change = {"name": name, "value": json.dumps(value), "ttl": ttl, "changed_by": changed_by}
+        change = {"name": name, "new": json.dumps(value), "ttl": ttl, "changed_by": changed_by}
         with self._transaction() as connection:
-            old = connection.execute(_OLD, {"name": name}).one_or_none()
+            connection.execute(_ONE_WRITER)
+            old = connection.scalar(_OLD, {"name": name})
             connection.execute(_SET, change)
-            connection.execute(_NOTE, {**change, "action": "set", "old": None if old is None else json.dumps(old[0])})
+            connection.execute(_NOTE, {**change, "action": "set", "old": old})
 
     def unset(self, name: str, changed_by: str) -> None:
         """Remove a flag, and note the change if there was one.
@@ -75,13 +83,13 @@ class PostgresFlagStore:
         Raises:
             StorageError: the database does not answer or refuses.
         """
+        change = {"name": name, "new": None, "ttl": None, "changed_by": changed_by}
         with self._transaction() as connection:
-            old = connection.execute(_OLD, {"name": name}).one_or_none()
-            if old is None:
-                return
-            connection.execute(_UNSET, {"name": name})
-            change = {"name": name, "value": None, "ttl": None, "changed_by": changed_by}
-            connection.execute(_NOTE, {**change, "action": "unset", "old": json.dumps(old[0])})
+            connection.execute(_ONE_WRITER)
+            old = connection.scalar(_OLD, {"name": name})
+            if old is not None:
+                connection.execute(_UNSET, {"name": name})
+                connection.execute(_NOTE, {**change, "action": "unset", "old": old})
 
     def history(self, name: str | None, limit: int) -> list[FlagChange]:
         """Return the last changes, of one flag or of all, newest first.
@@ -101,8 +109,13 @@ class PostgresFlagStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
+        if self._process != os.getpid():  # the pooled connections are the parent's, who still talks over them
+            self._database.engine.dispose(close=False)
+            self._process = os.getpid()
         try:
             with self._database.transaction() as connection:
+                connection.execute(_SOON)
                 yield connection
         except DBAPIError as error:
-            raise StorageError(f"the flags can not be read or written: {str(error.orig).strip()}") from error
+            cause = str(error.orig).strip().partition("\n")[0]
+            raise StorageError(f"the flags can not be read or written: {cause}") from error

@@ -12,8 +12,10 @@ from rag_app.errors import ConfigurationError, StorageError
 from rag_app.flags.store import FlagChange, StoredFlag
 
 KEPT_CHANGES = 10_000
-_FLAGS, _CHANGES = "rag_app:flags", "rag_app:flag_changes"
+_FLAGS, _CHANGES = "{rag_app}:flags", "{rag_app}:flag_changes"  # braces keep both on one node of a cluster
 _TIMEOUT_S = 1.5
+# What reading an entry raises that someone wrote by hand.
+_UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError, AttributeError)
 
 # Flag and history change together, by the server's clock. Values travel as JSON in strings, which Lua leaves alone.
 _CHANGE = """
@@ -21,7 +23,10 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local before = redis.call('HGET', KEYS[1], ARGV[1])
 local change = {name = ARGV[1], changed_by = ARGV[4], changed_at = now}
-if before then change.old = cjson.decode(before).value end
+if before then
+    local readable, flag = pcall(cjson.decode, before)
+    if readable and type(flag) == 'table' and type(flag.value) == 'string' then change.old = flag.value end
+end
 if ARGV[2] == '' then
     if not before then return end
     redis.call('HDEL', KEYS[1], ARGV[1])
@@ -38,7 +43,7 @@ redis.call('LTRIM', KEYS[2], 0, tonumber(ARGV[5]) - 1)
 
 
 class RedisFlagStore:
-    """Keeps flags in a hash and their history in a list of a Redis server.
+    """Keeps flags in a hash and their history in a list of a Redis server, which must not be set to evict keys.
 
     Args:
         url: `redis://`, `rediss://` or `unix://`; it may hold a password, which is never told.
@@ -50,31 +55,39 @@ class RedisFlagStore:
     def __init__(self, url: str) -> None:
         try:
             import redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
         except ImportError as error:
             raise ConfigurationError("flags in Redis need a package: pip install 'rag-app[redis]'") from error
-        self._errors = redis.RedisError
+        self._error, self._unreachable = redis.RedisError, (redis.ConnectionError, redis.TimeoutError, OSError)
         try:
             self._client = redis.Redis.from_url(
-                url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, decode_responses=True
+                url,
+                socket_timeout=_TIMEOUT_S,
+                socket_connect_timeout=_TIMEOUT_S,
+                retry=Retry(NoBackoff(), 0),  # whoever reads again and again needs no retries that take long
             )
-        except ValueError:
+            pool = self._client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)  # connects to nothing, and refuses options it does not know
+        except (ValueError, TypeError, redis.RedisError):  # their messages may quote the URL
             raise ConfigurationError(
-                "flags.redis_url can not be used; write redis://host:6379/0, rediss://... or unix:///path"
+                "flags.redis_url can not be used; write redis://host:6379/0, rediss://host:6379/0 or unix:///path, "
+                "with the password percent-encoded, and with no option that redis-py does not have"
             ) from None
 
     def load(self) -> dict[str, StoredFlag]:
-        """Return every flag that was set, by name.
+        """Return every flag that was set, by name; of one that can not be read, the bytes as its value.
 
         Raises:
             StorageError: Redis does not answer.
         """
         with self._translated():
-            transaction = self._client.pipeline()
-            transaction.time()
-            transaction.hgetall(_FLAGS)
-            (seconds, micros), flags = transaction.execute()
+            pipeline = self._client.pipeline()
+            pipeline.time()
+            pipeline.hgetall(_FLAGS)
+            (seconds, micros), flags = pipeline.execute()
         now = seconds + micros / 1e6
-        return {name: _stored(flag, now) for name, flag in flags.items()}
+        return {name.decode("utf-8", "replace"): _stored(flag, now) for name, flag in flags.items()}
 
     def set(self, name: str, value: Any, ttl: float | None, changed_by: str) -> None:
         """Store a flag, for `ttl` seconds or for ever, and note the change; both or neither.
@@ -93,14 +106,14 @@ class RedisFlagStore:
         self._change(name, "", "", changed_by)
 
     def history(self, name: str | None, limit: int) -> list[FlagChange]:
-        """Return the last changes, of one flag or of all, newest first.
+        """Return the last changes, of one flag or of all, newest first; at most 10,000 are kept.
 
         Raises:
             StorageError: Redis does not answer.
         """
         with self._translated():
-            entries = self._client.lrange(_CHANGES, 0, -1 if name is not None else limit - 1)
-        changes = [_change(json.loads(entry)) for entry in entries]
+            entries = self._client.lrange(_CHANGES, 0, -1)
+        changes = [change for entry in entries if (change := _change(entry)) is not None]
         return [change for change in changes if name in (None, change.name)][:limit]
 
     def close(self) -> None:
@@ -115,34 +128,41 @@ class RedisFlagStore:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except self._errors as error:
+        except (self._error, OSError) as error:
             options = self._client.connection_pool.connection_kwargs
-            place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
-            raise StorageError(f"Redis at {place} does not answer: {type(error).__name__}") from error
+            place = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+            cause = str(error).strip().partition("\n")[0]
+            if (password := options.get("password")) and password in cause:
+                cause = "hidden"  # servers quote the commands that they do not know, AUTH too
+            did = "does not answer" if isinstance(error, self._unreachable) else "refused"
+            raise StorageError(f"Redis at {place} {did}: {type(error).__name__}: {cause}") from None
 
 
-def _stored(text: str, now: float) -> StoredFlag:
-    """Return a flag; one that was written by hand and can not be read has no value, which is valid for none."""
+def _stored(raw: bytes, now: float) -> StoredFlag:
     try:
-        flag = json.loads(text)
+        flag = json.loads(raw)
         expires_at = flag.get("expires_at")
         remaining_s = None if expires_at is None else float(expires_at) - now
         return StoredFlag(json.loads(flag["value"]), remaining_s, str(flag["changed_by"]), _iso(flag["changed_at"]))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return StoredFlag(None, None, "unknown", _iso(now))
+    except _UNREADABLE:
+        return StoredFlag(raw, None, "unknown", "")
 
 
-def _change(entry: dict[str, Any]) -> FlagChange:
-    old, new, expires_at = entry.get("old"), entry.get("new"), entry.get("expires_at")
-    return FlagChange(
-        entry["name"],
-        entry["action"],
-        None if old is None else json.loads(old),
-        None if new is None else json.loads(new),
-        None if expires_at is None else _iso(expires_at),
-        entry["changed_by"],
-        _iso(entry["changed_at"]),
-    )
+def _change(raw: bytes | str) -> FlagChange | None:
+    try:
+        entry = json.loads(raw)
+        old, new, expires_at = entry.get("old"), entry.get("new"), entry.get("expires_at")
+        return FlagChange(
+            entry["name"],
+            entry["action"],
+            None if old is None else json.loads(old),
+            None if new is None else json.loads(new),
+            None if expires_at is None else _iso(expires_at),
+            entry["changed_by"],
+            _iso(entry["changed_at"]),
+        )
+    except _UNREADABLE:
+        return None
 
 
 def _iso(seconds: float) -> str:

@@ -12,5 +12,5 @@ def in_rollout(flag: str, user: str, percentage: float) -> bool:
     other for each flag. Who is below 10 is below 50.
     """
     digest = blake2b(f"{flag}\0{user}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    place = (int.from_bytes(digest, "big") >> 11) / 2**53  # as many bits as a float holds, so always below 1
-    return place * 100 < percentage
+    place = (int.from_bytes(digest, "big") >> 11) / 2**53  # 53 bits: more would be rounded up to 1, outside of 100 %
+    return place < percentage / 100

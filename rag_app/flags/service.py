@@ -2,96 +2,63 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
-import threading
 import time
+import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rag_app import metrics
-from rag_app.errors import InvalidInputError, kind_of
-from rag_app.flags.definitions import FLAGS, ROLLOUT, ROLLOUT_SHARE, SHADOW_SHARE, Value, definition_of
-from rag_app.flags.rollout import in_rollout
+from rag_app.errors import ConfigurationError, InvalidInputError, unknown_name
+from rag_app.flags.definitions import FLAGS, SHADOW_SHARE, Value, definition_of
+from rag_app.flags.reader import Reader
+from rag_app.flags.rules import Evaluation
 from rag_app.flags.store import FlagChange, FlagStore
-from rag_app.logs import get_logger
+from rag_app.schema import checked_name
 
-logger = get_logger(__name__)
-
-_FIRST_LOAD_S = 1.0  # what the first question may wait
-_LONGEST_PAUSE_S = 5.0  # between two reads, where the store does not answer
-_STALE_AFTER_S = 10.0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a flag says, and why.
-
-    Attributes:
-        variant: "on" or "off" for what is one of these, else the value in words.
-        reason: as OpenFeature names them: "DEFAULT" (as configured), "STATIC" (set), "SPLIT" (by the share of users),
-            "DISABLED" (set to false for all), "STALE" (the last known value, the store does not answer), "ERROR" (it
-            never did, and the configured value serves).
-    """
-
-    flag: str
-    value: Value
-    variant: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A flag as it was set; `until` is on the monotonic clock."""
-
-    value: Value
-    until: float
-    changed_by: str
-    changed_at: str
-
-    @property
-    def expired(self) -> bool:
-        return time.monotonic() >= self.until
+MAX_TTL_S = 10 * 365 * 86400
 
 
 class FlagService:
     """Evaluates flags from memory, while a thread of its own reads the store again and again.
 
     A store that fails or hangs leaves the last values in force. A change acts here at once, and in other processes when
-    they read next.
+    they read next. The thread starts with the first question, in a forked process too.
 
     Args:
-        store: where the flags are.
+        store: where the flags are; `close` closes it.
         defaults: what a flag that is not set is; else the default of its definition.
         refresh_s: how long to wait between two reads, in seconds.
+
+    Raises:
+        ConfigurationError: `defaults` names a flag that does not exist.
     """
 
     def __init__(
         self, store: FlagStore, *, defaults: Mapping[str, Value] | None = None, refresh_s: float = 2.0
     ) -> None:
+        for name in defaults or ():
+            if name not in FLAGS:
+                raise ConfigurationError(unknown_name("flag", name, FLAGS))
         self._store = store
         self._defaults = {name: (defaults or {}).get(name, flag.default) for name, flag in FLAGS.items()}
         self._refresh_s = refresh_s
-        self._held: dict[str, _Held] = {}
-        self._tickets = itertools.count(1)
-        self._newest_ticket = 0
-        self._swapping = threading.Lock()
-        self._loaded_at = -math.inf
-        self._answers = True
-        self._waited = threading.Event()
-        self._closed = threading.Event()
-        self._process = 0
-        self._reader: threading.Thread | None = None
-        self._complained: set[tuple[str, str]] = set()
+        self._reader = Reader(store, self._is_usable, refresh_s)
+        _renew_after_fork(self)
 
     def evaluate(self, name: str, user: str | None = None) -> Evaluation:
         """Return what a flag says, for `user` if one is named.
 
-        `production_rag` for a user: set to false, it is off for all; else, where the roll-out percentage is set, it is
-        on for that share of the users, and for none once the percentage's time is over; else it is what it is set to.
-        Without a user it is what it is set to, and on where the percentage is 100.
+        `production_rag` for a user:
+
+        1. set to false, it is off for all: the way back, which wins over everything;
+        2. else, where the roll-out percentage is set, it is on for that share of the users. A percentage whose time is
+           over counts as its default, 0, until it is unset: the end of a time to live never widens a roll-out;
+        3. else it is what it is set to, and once its own time is over, as if it had never been set.
+
+        Without a user it is what it is set to, and on where the percentage is 100. `production_rag_shadow_percentage`
+        is on or off for a user, and a number without one. The user changes nothing of the others.
 
         Raises:
             InvalidInputError: there is no such flag.
@@ -106,12 +73,11 @@ class FlagService:
         Raises:
             InvalidInputError: there is no such flag, or it is neither on nor off.
         """
-        evaluation = self.evaluate(name, user)
-        if not isinstance(evaluation.value, bool):
-            raise InvalidInputError(
-                f"the flag {name} has the value {evaluation.value!r}, it is not on or off: get_value"
-            )
-        return evaluation.value
+        default = definition_of(name).default
+        if not isinstance(default, bool) and (name != SHADOW_SHARE or user is None):
+            advice = "name a user, or call get_value" if name == SHADOW_SHARE else "call get_value"
+            raise InvalidInputError(f"the flag {name} is not on or off: {advice}")
+        return bool(self.evaluate(name, user).value)
 
     def get_value(self, name: str) -> Any:
         """Return the value in force: what was set, until its time is over, else the configured one.
@@ -120,23 +86,23 @@ class FlagService:
             InvalidInputError: there is no such flag.
         """
         definition_of(name)
-        self._wait_for_first_load()
-        return self._in_force(name)[0]
+        self._reader.wait_for_first_read()
+        return self._reader.snapshot.in_force(name, self._defaults[name])[0]
 
     def set(self, name: str, value: Value, *, ttl: float | None = None, changed_by: str = "unknown") -> None:
-        """Set a flag in every process, for `ttl` seconds or for ever.
+        """Set a flag in every process, for `ttl` seconds, ten years at most, or for ever.
 
         Raises:
             InvalidInputError: there is no such flag, it can not have this value, or `ttl` is no time.
             StorageError: the store does not answer or refuses; the old value holds.
         """
-        definition, configured = definition_of(name), self._defaults.get(name)
-        if (type(value), value) != (type(configured), configured):  # a configured model may be on other machines alone
+        definition = definition_of(name)
+        if not self._is_usable(name, value):
             definition.check(value)
-        if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl < math.inf):
-            raise InvalidInputError(f"ttl must be a number of seconds above 0, or None for ever, not {ttl!r}")
-        self._store.set(name, value, ttl, changed_by)
-        self._refresh()
+        if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl <= MAX_TTL_S):
+            raise InvalidInputError(f"ttl must be seconds above 0, {MAX_TTL_S} at most, or None for ever, not {ttl!r}")
+        self._store.set(name, value, ttl, checked_name("changed_by", changed_by))
+        self._reader.try_read()
 
     def unset(self, name: str, *, changed_by: str = "unknown") -> None:
         """Have a flag be as configured in every process.
@@ -146,129 +112,89 @@ class FlagService:
             StorageError: the store does not answer or refuses; the old value holds.
         """
         definition_of(name)
-        self._store.unset(name, changed_by)
-        self._refresh()
+        self._store.unset(name, checked_name("changed_by", changed_by))
+        self._reader.try_read()
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """Return every flag by name, with what is known of it; times in seconds and in ISO 8601."""
+        """Return every flag by name, with what is known of it.
+
+        `enabled`: whether it is on, or is not 0; `value`: in force; `default`: as configured; `set`: whether someone
+        set it, also where its time is over; `expires_in_s`: seconds left, 0 where they are over, None for ever;
+        `changed_by`; `changed_at` in ISO 8601; `reason`, as of `Evaluation`; `description`.
+        """
         return {name: self._told(name) for name in FLAGS}
 
     def history(self, name: str | None = None, limit: int = 50) -> list[FlagChange]:
         """Return who changed what and when, newest first.
 
         Raises:
-            InvalidInputError: there is no such flag.
+            InvalidInputError: there is no such flag, or `limit` is below 1.
             StorageError: the store does not answer.
         """
         if name is not None:
             definition_of(name)
+        if limit < 1:
+            raise InvalidInputError(f"limit must be 1 or more, not {limit}")
         return self._store.history(name, limit)
 
+    def refresh(self) -> None:
+        """Read the store now.
+
+        Raises:
+            StorageError: it does not answer.
+        """
+        self._reader.read()
+
     def close(self) -> None:
-        """Stop reading, and close the store; a read that is under way has a second to end."""
-        self._closed.set()
-        if self._reader is not None and self._process == os.getpid():
-            self._reader.join(_FIRST_LOAD_S)
+        """Stop reading, and close the store; what was read last still answers."""
+        self._reader.close()
         self._store.close()
 
     def _evaluated(self, name: str, user: str | None) -> Evaluation:
         definition_of(name)
-        self._wait_for_first_load()
-        value, reason = self._in_force(name)
-        if name == ROLLOUT:
-            value, reason = self._rolled_out(user)
-        elif name == SHADOW_SHARE and user is not None:
-            value, reason = in_rollout(name, user, float(value)), "SPLIT"
+        reader = self._reader
+        reader.wait_for_first_read()
+        value, reason = reader.snapshot.evaluated(name, user, self._defaults)
+        if not reader.has_loaded:
+            reason = "ERROR"
+        elif not reader.is_fresh:
+            reason = "STALE"
         variant = ("on" if value else "off") if isinstance(value, bool) else str(value)
-        return Evaluation(name, value, variant, self._reason(reason))
-
-    def _rolled_out(self, user: str | None) -> tuple[bool, str]:
-        switch, share = self._held.get(ROLLOUT), self._held.get(ROLLOUT_SHARE)
-        if switch is not None and not switch.expired and switch.value is False:
-            return False, "DISABLED"
-        percentage = float(self._in_force(ROLLOUT_SHARE)[0])
-        if share is not None and (user is not None or percentage >= 100):
-            return user is None or in_rollout(ROLLOUT, user, percentage), "SPLIT"
-        value, reason = self._in_force(ROLLOUT)
-        return bool(value), reason
-
-    def _in_force(self, name: str) -> tuple[Value, str]:
-        held = self._held.get(name)
-        return (self._defaults[name], "DEFAULT") if held is None or held.expired else (held.value, "STATIC")
-
-    def _reason(self, reason: str) -> str:
-        if self._loaded_at == -math.inf:
-            return "ERROR"
-        stale = not self._answers or time.monotonic() - self._loaded_at > _STALE_AFTER_S
-        return "STALE" if stale else reason
+        return Evaluation(name, value, variant, reason)
 
     def _told(self, name: str) -> dict[str, Any]:
-        evaluation, held = self._evaluated(name, None), self._held.get(name)
-        value = self._in_force(name)[0]
-        expires = held is not None and held.until < math.inf
+        evaluation, held = self._evaluated(name, None), self._reader.snapshot.held.get(name)
+        limited = held is not None and held.until < math.inf
         return {
-            "enabled": evaluation.value if isinstance(evaluation.value, bool) else bool(value),
-            "value": value,
+            "enabled": bool(evaluation.value),
+            "value": self.get_value(name),
             "default": self._defaults[name],
             "set": held is not None,
-            "expires_in_s": max(0.0, held.until - time.monotonic()) if held is not None and expires else None,
+            "expires_in_s": max(0.0, held.until - time.monotonic()) if held is not None and limited else None,
             "changed_by": held.changed_by if held is not None else None,
             "changed_at": held.changed_at if held is not None else None,
             "reason": evaluation.reason,
             "description": FLAGS[name].description,
         }
 
-    def _wait_for_first_load(self) -> None:
-        """Start reading, also in a forked process, to which no thread came along; wait for the first read alone."""
-        if self._process != os.getpid() and not self._closed.is_set():
-            with self._swapping:
-                if self._process != os.getpid():
-                    self._process = os.getpid()
-                    self._reader = threading.Thread(target=self._read_on, name="rag_app flags", daemon=True)
-                    self._reader.start()
-        if not self._waited.is_set():
-            self._waited.wait(_FIRST_LOAD_S)
-            self._waited.set()
-
-    def _read_on(self) -> None:
-        pause_s = self._refresh_s
-        while not self._closed.is_set():
-            answered = self._refresh()
-            self._waited.set()
-            pause_s = self._refresh_s if answered else min(max(_LONGEST_PAUSE_S, self._refresh_s), pause_s * 2)
-            self._closed.wait(pause_s)
-
-    def _refresh(self) -> bool:
-        """Read the store, and tell whether it answered. What a slower, older read brings is not used."""
-        ticket = next(self._tickets)
-        try:
-            stored = self._store.load()
-        except Exception as error:  # noqa: BLE001 - the last values hold
-            if self._answers and not self._closed.is_set():
-                logger.warning("flags can not be read, the last known values hold: %s", kind_of(error))
-            self._answers = False
-            return False
-        now = time.monotonic()
-        held = {
-            name: _Held(flag.value, math.inf if flag.remaining_s is None else now + flag.remaining_s, flag.changed_by,
-                        flag.changed_at)
-            for name, flag in stored.items()
-            if self._is_usable(name, flag.value)
-        }  # fmt: skip
-        with self._swapping:
-            if ticket > self._newest_ticket:
-                self._newest_ticket, self._held, self._loaded_at = ticket, held, now
-        if not self._answers:
-            logger.info("flags can be read again")
-        self._answers = True
-        return True
-
     def _is_usable(self, name: str, value: object) -> bool:
-        """Tell whether a stored value is valid; complain once of each that is not."""
+        """Tell whether a flag may have a value; the configured one always, also where its model is not here now."""
         known = FLAGS.get(name)
-        if known is not None and (known.is_valid(value) or value == self._defaults[name]):
-            return True
-        if (name, repr(value)) not in self._complained:
-            self._complained.add((name, repr(value)))
-            logger.warning("a stored flag is ignored: %.80s has no valid value, or is not known here", name)
-        return False
+        if known is None:
+            return False
+        default = self._defaults[name]
+        return known.is_valid(value) or (type(value) is type(default) and value == default)
+
+    def _renew(self) -> None:
+        self._reader = Reader(self._store, self._is_usable, self._refresh_s, parent=self._reader)
+
+
+def _renew_after_fork(service: FlagService) -> None:
+    """Give a service another reader in a forked process, where its thread is gone and a lock may be held for ever."""
+    known = weakref.ref(service)
+
+    def renew() -> None:
+        if (here := known()) is not None:
+            here._renew()
+
+    os.register_at_fork(after_in_child=renew)

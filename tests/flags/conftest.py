@@ -66,7 +66,7 @@ def redis(url: str, opened: ExitStack) -> Backend:
     opened.callback(store.close)
 
     def write(name: str, value: str) -> None:
-        client.hset("rag_app:flags", name, value)
+        client.hset("{rag_app}:flags", name, value)
 
     return Backend("redis", store, f"store = RedisFlagStore({url!r})", write)
 

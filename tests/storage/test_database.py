@@ -184,7 +184,9 @@ def test_an_application_outlives_its_database(own_server: Path) -> None:
         assert (during.nodes, during.context, during.tokens) == ((), "", 0)
         assert during.degraded
         assert during.reason == "retrieval failed: every leg did, the first by DatabaseUnavailableError"
-        assert [entry.stage for entry in during.trace.degradations] == ["retrieval"]
+        assert [(entry.component, entry.reason) for entry in during.trace.degradations] == [
+            (component, "DatabaseUnavailableError") for component in ("catalog", "dense", "bm25", "context_retriever")
+        ]
         assert during.as_dict()["chunks"] == []
         assert during.analysis is not None
         with pytest.raises(DatabaseUnavailableError, match="does not answer"):
