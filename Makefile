@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-persian bench-rerank lock clean
+.PHONY: help demo test lint bench bench-persian bench-rerank bench-serving lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
@@ -33,6 +33,10 @@ bench-rerank: $(VENV)/dev ## Compare the cross-encoder with stock's at full size
 	$(BIN)/python benchmarks/rerank/against_stock.py $(if $(SQUAD),--squad "$(SQUAD)")
 	$(BIN)/python benchmarks/rerank/anytime.py $(if $(SQUAD),--squad "$(SQUAD)")
 	$(BIN)/python benchmarks/rerank/concurrency.py $(if $(SQUAD),--squad "$(SQUAD)")
+
+bench-serving: $(VENV)/dev ## Inject faults into 10,000 requests, and time what serving adds to one
+	$(BIN)/python benchmarks/faults/run.py
+	$(BIN)/python benchmarks/overhead.py
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypedDict
 
@@ -12,6 +11,7 @@ from llama_index.core.schema import NodeWithScore
 from rag_app import metrics
 from rag_app.errors import InvalidInputError
 from rag_app.flags import FlagChange
+from rag_app.flags.who import system_user
 from rag_app.process_app import adefault_app, default_app
 from rag_app.schema import RetrievalResult
 from rag_app.serving import Method
@@ -259,12 +259,12 @@ class FeatureFlags:
             InvalidInputError: there is no such flag, or it can not have this value.
             StorageError: the change could not be stored; the old value holds.
         """
-        default_app().flags.set(name, value, ttl=ttl, changed_by=changed_by or getpass.getuser())
+        default_app().flags.set(name, value, ttl=ttl, changed_by=changed_by or system_user())
 
     @staticmethod
     def unset_flag(name: str, changed_by: str | None = None) -> None:
         """Have a flag be as configured again."""
-        default_app().flags.unset(name, changed_by=changed_by or getpass.getuser())
+        default_app().flags.unset(name, changed_by=changed_by or system_user())
 
     @staticmethod
     def get_all_flags() -> dict[str, dict[str, Any]]:

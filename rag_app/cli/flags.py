@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -65,8 +63,10 @@ def set_flag(
     data_dir: DataDir = None,
 ) -> None:
     """Set a flag in every process."""
+    from rag_app.flags.who import system_user
+
     with _opened(profile, config, data_dir) as service:
-        service.set(name, _parsed(value), ttl=ttl, changed_by=by or _system_user())
+        service.set(name, _parsed(value), ttl=ttl, changed_by=by or system_user())
         found = service.all()
     hint = _hint(name, found)
     if as_json:
@@ -87,8 +87,10 @@ def unset(
     data_dir: DataDir = None,
 ) -> None:
     """Have a flag be as configured again."""
+    from rag_app.flags.who import system_user
+
     with _opened(profile, config, data_dir) as service:
-        service.unset(name, changed_by=by or _system_user())
+        service.unset(name, changed_by=by or system_user())
         found = service.all()[name]
     typer.echo(json.dumps({name: found}, ensure_ascii=False) if as_json else f"{name} is {_shown(found['value'])}")
 
@@ -120,9 +122,15 @@ def history(
 def _opened(profile: str | None, config: Path | None, data_dir: Path | None) -> Iterator[FlagService]:
     """Open the flags alone, not the whole application."""
     from rag_app.config import load_settings
+    from rag_app.errors import ConfigurationError
     from rag_app.factory import open_database, open_flags, prepare_schema
 
     settings = load_settings(config, profile=profile, data_dir=data_dir)
+    if settings.flags.backend == "memory":
+        raise ConfigurationError(
+            "flags.backend is memory, and each process has flags of its own: set them there by FeatureFlags.set_flag, "
+            "or choose postgres or redis"
+        )
     database = open_database(settings)
     try:
         prepare_schema(settings, database)
@@ -148,13 +156,6 @@ def _hint(name: str, found: dict[str, dict[str, Any]]) -> str | None:
             f"users get it by the percentage, which is {share['value']:g}: for all, rag-app flags unset {ROLLOUT_SHARE}"
         )
     return None
-
-
-def _system_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container, a user may have a number alone
-        return f"uid {os.getuid()}"
 
 
 def _parsed(value: str) -> Any:

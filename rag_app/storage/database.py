@@ -51,7 +51,15 @@ class Database:
             "max_overflow": 0,
             "pool_timeout": connect_timeout_s,
             "pool_pre_ping": True,
-            "connect_args": {"connect_timeout": connect_timeout_s, "application_name": "rag_app"},
+            "connect_args": {
+                "connect_timeout": connect_timeout_s,
+                "application_name": "rag_app",
+                # A network that was cut in silence is noticed in seconds, not after the quarter of an hour of TCP.
+                "tcp_user_timeout": 5000,
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+            },
         }
 
     @cached_property
