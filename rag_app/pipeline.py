@@ -38,6 +38,7 @@ from rag_app.schema import (
     RetrievalQuery,
     RetrievalResult,
     TenantSnapshot,
+    chosen_from,
     scored_list,
 )
 from rag_app.storage import TenantCatalog
@@ -147,7 +148,7 @@ class RetrievalPipeline:
                 return [], emptiness, None
             query.generation = step.generation = snapshot.generation if snapshot is not None else 0
             query.reading = step.reading = await self._read(step)
-            async with asyncio.timeout(step.deadline.remaining() + RESERVE_S):
+            async with asyncio.timeout(step.deadline.remaining() + 2 * RESERVE_S):  # its legs keep the time themselves
                 nodes = scored_list(await self.retriever.aretrieve(step))
         except EveryLegFailedError as error:
             failure = kind_of(error.__cause__ or error)
@@ -198,7 +199,7 @@ class RetrievalPipeline:
             step = replace(query, deadline=Deadline.after(seconds))
             try:
                 work = partial(self.rerankers[name].apostprocess_nodes, nodes, step)
-                reranked = await self._guarded(name, seconds + GRACE_S, work, partial(_among, nodes))
+                reranked = await self._guarded(name, seconds + GRACE_S, work, partial(chosen_from, nodes))
             except Exception as error:  # noqa: BLE001 - the next reranker, and at last the fused order, serves instead
                 self._degraded(query, "rerank", name, error, following)
                 continue
@@ -217,7 +218,7 @@ class RetrievalPipeline:
             component = postprocessor.class_name()
             try:
                 work = partial(postprocessor.apostprocess_nodes, nodes, query)
-                check = partial(_among, nodes, may_be_empty=postprocessor is self.context[-1])
+                check = partial(chosen_from, nodes, may_be_empty=postprocessor is self.context[-1])
                 nodes = await self._guarded(component, query.deadline.remaining() / steps, work, check)
             except Exception as error:  # noqa: BLE001 - the chunks go on as they are
                 self._degraded(query, "context", component, error, "left out")
@@ -241,17 +242,6 @@ def _is(*kinds: type[T]) -> Callable[[object], T]:
         return answer
 
     return check
-
-
-def _among(given: Sequence[NodeWithScore], answer: object, *, may_be_empty: bool = False) -> list[NodeWithScore]:
-    """Return the nodes that a postprocessor gave if they are some of those it was given, each once."""
-    nodes = scored_list(answer)
-    ids = {node.node.node_id for node in nodes}
-    if len(ids) < len(nodes) or not ids <= {node.node.node_id for node in given}:
-        raise InvalidAnswerError("a postprocessor gave nodes that it was not given, or one twice")
-    if not nodes and not may_be_empty:
-        raise InvalidAnswerError("a postprocessor left no node")
-    return nodes
 
 
 def _time_left(query: RetrievalQuery, steps_to_come: int) -> float:

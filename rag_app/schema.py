@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -193,6 +193,21 @@ def scored_list(answer: object) -> list[NodeWithScore]:
     if not all(entry.score is None or math.isfinite(entry.score) for entry in answer):
         raise InvalidAnswerError("a component gave a score that is no number")
     return answer
+
+
+def chosen_from(given: Sequence[NodeWithScore], answer: object, *, may_be_empty: bool = False) -> list[NodeWithScore]:
+    """Return the nodes that a postprocessor gave if they are some of those it was given, each once.
+
+    Raises:
+        InvalidAnswerError: they are something else.
+    """
+    nodes = scored_list(answer)
+    ids = {node.node.node_id for node in nodes}
+    if len(ids) < len(nodes) or not ids <= {node.node.node_id for node in given}:
+        raise InvalidAnswerError("a postprocessor gave nodes that it was not given, or one twice")
+    if not nodes and not may_be_empty:
+        raise InvalidAnswerError("a postprocessor left no node")
+    return nodes
 
 
 def trace_of(query_bundle: QueryBundle | None) -> Trace:

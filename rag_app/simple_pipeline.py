@@ -12,10 +12,12 @@ from llama_index.core.schema import NodeWithScore
 from rag_app.context_writer import ContextWriter
 from rag_app.errors import InvalidAnswerError, kind_of
 from rag_app.logs import get_logger
-from rag_app.schema import NO_MATCH, Emptiness, RetrievalQuery, RetrievalResult, scored_list
+from rag_app.schema import NO_MATCH, Emptiness, RetrievalQuery, RetrievalResult, chosen_from, scored_list
 from rag_app.trace import ChunkTrace, Ranked
 
 logger = get_logger(__name__)
+
+LAST_CHANCE_S = 0.05  # where others used up the time, an answer a little late is better than none
 
 
 class SimplePipeline:
@@ -58,7 +60,7 @@ class SimplePipeline:
         return result
 
     async def _search(self, query: RetrievalQuery) -> list[NodeWithScore]:
-        async with asyncio.timeout(query.deadline.remaining()):
+        async with asyncio.timeout(max(LAST_CHANCE_S, query.deadline.remaining())):
             found = scored_list(await self.retriever.aretrieve(query))
         if any(hit.node.metadata.get("tenant") != query.tenant for hit in found):
             raise InvalidAnswerError("the dense leg gave a chunk of another tenant")
@@ -74,8 +76,9 @@ class SimplePipeline:
         if not nodes:
             return nodes
         try:
-            async with asyncio.timeout(query.deadline.remaining()):
-                return scored_list(await self.budget.apostprocess_nodes(nodes, query))
+            async with asyncio.timeout(max(LAST_CHANCE_S, query.deadline.remaining())):
+                answer = await self.budget.apostprocess_nodes(nodes, query)
+            return chosen_from(nodes, answer, may_be_empty=True)
         except Exception as error:  # noqa: BLE001 - whole chunks are dropped instead
             query.trace.degrade("context", self.budget.class_name(), error, "left out")
             return nodes

@@ -63,15 +63,32 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    result: RetrievalResult | Exception
-    faults: Sequence[Fault]
+class Asked:
+    """What is kept of a request; results would fill the memory, and the garbage collector would walk them."""
+
     seconds: float
+    faults: Sequence[Fault]
+    method: str
+    reranker: str
+    chunks: int
+    noted: Sequence[Degradation]
+
+    @classmethod
+    def of(cls, result: RetrievalResult, faults: Sequence[Fault], seconds: float) -> Asked:
+        """Return what is kept of a result."""
+        trace = result.trace
+        return cls(
+            seconds, tuple(faults), result.method, trace.reranker or "none", len(result.nodes), trace.degradations
+        )
 
 
-async def ask(service: RetrievalService, questions: Sequence[str], requests: int, deadline_s: float) -> list[_Asked]:
-    """Ask some questions, four at a time, each as a task of its own."""
-    places, asked = asyncio.Semaphore(4), []
+async def ask(
+    service: RetrievalService, questions: Sequence[str], requests: int, deadline_s: float
+) -> tuple[list[Asked], int]:
+    """Ask some questions, four at a time, each as a task of its own, and count the exceptions that escape."""
+    places = asyncio.Semaphore(4)
+    asked: list[Asked] = []
+    escaped: list[Exception] = []
 
     async def one(question: str) -> None:
         async with places:
@@ -80,19 +97,19 @@ async def ask(service: RetrievalService, questions: Sequence[str], requests: int
             query = RetrievalQuery(
                 question, tenant=TENANT, budget=TokenBudget(800, 600), deadline=Deadline.after(deadline_s)
             )
-            result: RetrievalResult | Exception
             started = time.perf_counter()
             try:
                 result = await service.answer(query, "production_rag")
-            except Exception as error:  # noqa: BLE001 - counted as escaped
-                result = error
-            asked.append(_Asked(result, tuple(faults), time.perf_counter() - started))
+            except Exception as error:  # noqa: BLE001 - it is what is measured
+                escaped.append(error)
+                return
+            asked.append(Asked.of(result, faults, time.perf_counter() - started))
 
     chosen = random.Random(1).choices(questions, k=requests)  # noqa: S311 - nothing secret
     async with asyncio.TaskGroup() as tasks:
         for question in chosen:
             tasks.create_task(one(question))
-    return asked
+    return asked, len(escaped)
 
 
 def measure(
@@ -103,25 +120,20 @@ def measure(
     service = faulty_service(app, Injector(rate, 3 * deadline_s, seed), rerankers, leg_timeout_s=deadline_s / 2)
     app.loop.call(ask, app.service, questions, 8, deadline_s)  # what loads on first use
     before = _counted()
-    asked = app.loop.call(ask, service, questions, requests, deadline_s)
-    report = Report(requests, sum(len(one.faults) for one in asked), deadline_ms=deadline_s * 1000)
+    asked, escaped = app.loop.call(ask, service, questions, requests, deadline_s)
+    report = Report(requests, sum(len(one.faults) for one in asked), escaped, deadline_ms=deadline_s * 1000)
     report.counted = round(_counted() - before)
     report.by_fault = dict(Counter(f"{fault.component} {fault.kind}" for one in asked for fault in one.faults))
+    report.methods = dict(Counter(one.method for one in asked))
+    report.rerankers = dict(Counter(one.reranker for one in asked))
     for one in asked:
+        as_injected, out_of_time = judge(one.faults, one.noted)
         report.late += one.seconds > deadline_s + 0.1
-        if isinstance(one.result, Exception):
-            report.escaped += 1
-            continue
-        noted = one.result.trace.degradations
-        report.empty += not one.result.nodes
-        report.noted += len(noted)
-        report.not_tried += sum(entry.reason == "not tried" for entry in noted)
-        as_injected, late = judge(one.faults, noted)
+        report.empty += not one.chunks
+        report.noted += len(one.noted)
+        report.not_tried += sum(entry.reason == "not tried" for entry in one.noted)
         report.miscounted += not as_injected
-        report.out_of_time += late
-    results = [one.result for one in asked if isinstance(one.result, RetrievalResult)]
-    report.methods = dict(Counter(result.method for result in results))
-    report.rerankers = dict(Counter(result.trace.reranker or "none" for result in results))
+        report.out_of_time += out_of_time
     times = sorted(one.seconds * 1000 for one in asked)
     report.p50_ms, report.p99_ms, report.max_ms = times[len(times) // 2], times[int(len(times) * 0.99)], times[-1]
     return report
