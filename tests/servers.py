@@ -14,10 +14,10 @@ import pytest
 
 
 def needed(command: str) -> str:
-    """Return the path of a command; without it the test is skipped, and fails where REQUIRE_SERVERS is 1."""
+    """Return the path of a command; without it the test is skipped, or fails in `.ci/run`."""
     found = shutil.which(command)
     if found is None:
-        missing = f"{command} is not installed"
+        missing = f"{command} is not installed (Debian: apt-get install prometheus redis-server)"
         pytest.fail(missing) if os.environ.get("REQUIRE_SERVERS") == "1" else pytest.skip(missing)
     return found
 
