@@ -25,11 +25,16 @@ class _Section(BaseModel):
 
 
 class DatabaseSettings(_Section):
-    """Where documents live: `url` (also `DATABASE_URL`), else the embedded PostgreSQL under `data_dir`."""
+    """Where documents live: `url` (also `DATABASE_URL`), else the embedded PostgreSQL under `data_dir`.
+
+    `pool_size` is of each of the two pools, for threads and for coroutines; `index_memory_mb` is what building one
+    dense index may use.
+    """
 
     url: SecretStr | None = None
     pool_size: PositiveInt = 5
     auto_upgrade: bool = True
+    index_memory_mb: PositiveInt = 512
 
 
 class IngestionSettings(_Section):
@@ -50,7 +55,11 @@ class QueryAnalysisSettings(_Section):
 
 
 class RetrievalSettings(_Section):
-    """Stage 2: candidates of each leg and of their fusion."""
+    """Stage 2: candidates of each leg and of their fusion.
+
+    A tenant of up to `exact_limit` chunks is searched without a dense index. `filter_keys` are the keys of metadata
+    that a call may filter by, beside doc_id, kind and title.
+    """
 
     dense_top_k: PositiveInt = 20
     sparse_top_k: PositiveInt = 15
@@ -60,6 +69,8 @@ class RetrievalSettings(_Section):
     rrf_k: PositiveInt = 60
     leg_timeout_s: PositiveFloat = 1.0
     bm25_cache_mb: PositiveFloat = 200
+    exact_limit: PositiveInt = 10_000
+    filter_keys: tuple[str, ...] = ()
 
 
 class RerankSettings(_Section):

@@ -288,7 +288,7 @@ def _snapshot(database: Database, tenant: str, version: str | None) -> TenantSna
         finally:
             await database.aclose()
 
-    return asyncio.run(read()) if version is not None else TenantSnapshot(tenant, 0, {})
+    return asyncio.run(read()) if version is not None else TenantSnapshot(tenant, 0, {}, {})
 
 
 def _documents(stored: TenantSnapshot, source: str | None) -> Check:

@@ -36,6 +36,7 @@ from rag_app.simple_pipeline import SimplePipeline
 from rag_app.storage import (
     ChunkReader,
     Database,
+    DenseIndexes,
     DocumentWriter,
     ShadowStore,
     TenantCatalog,
@@ -105,6 +106,7 @@ class Components:
 
     writer: DocumentWriter
     ingestion: IngestionPipeline
+    dense_indexes: DenseIndexes
     retrieval: RetrievalPipeline
     service: RetrievalService
 
@@ -121,7 +123,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
     embed_model = HashingEmbedding(embed_dim=settings.ingestion.embed_dim)
     embed_model.get_query_embedding("سلام")  # imports and word tables load now, not within the first request's deadline
     index_settings = {"analyzer": analyzer.fingerprint, "embedding": embed_model.fingerprint}
-    catalog = TenantCatalog(database)
+    catalog = TenantCatalog(database, exact_limit=settings.retrieval.exact_limit)
     catalog.verify_index(index_settings)
     writer = DocumentWriter(database)
     sizes = {"child_tokens": settings.ingestion.child_tokens, "parent_tokens": settings.ingestion.parent_tokens}
@@ -146,6 +148,13 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
     )
     vector_store = TenantPGVectorStore(database, settings.ingestion.embed_dim)
+    dense_indexes = DenseIndexes(
+        database,
+        vector_store,
+        embed_model.get_query_embedding,
+        exact_limit=settings.retrieval.exact_limit,
+        memory_mb=settings.database.index_memory_mb,
+    )
     indexes = BM25Indexes(
         reader,
         Lexicons(settings.query_analysis.lexicon),
@@ -166,6 +175,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         writer=writer_of_context,
     )
     simple = SimplePipeline(
+        catalog=catalog,
         retriever=DenseLeg(vector_store, embed_model, loop, similarity_top_k=settings.rerank.top_k),
         budget=budget,
         writer=writer_of_context,
@@ -182,7 +192,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(writer, ingestion, retrieval, service)
+    return Components(writer, ingestion, dense_indexes, retrieval, service)
 
 
 def _router(settings: Settings) -> QueryRouter:

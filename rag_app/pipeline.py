@@ -31,6 +31,7 @@ from rag_app.query_analysis import QueryAnalyzer
 from rag_app.retrievers import EveryLegFailedError, HybridRetriever
 from rag_app.schema import (
     NO_MATCH,
+    NOTHING_PASSES,
     Deadline,
     Emptiness,
     QueryAnalysis,
@@ -146,7 +147,11 @@ class RetrievalPipeline:
             emptiness = _nothing_to_search(query, snapshot) if snapshot is not None else None
             if emptiness is not None:
                 return [], emptiness, None
-            query.generation = step.generation = snapshot.generation if snapshot is not None else 0
+            if snapshot is not None or query.filters:
+                async with asyncio.timeout(step.deadline.remaining() / 2):
+                    await self.catalog.aresolve(step, snapshot)
+            if step.doc_ids is not None and not step.doc_ids:
+                return [], NOTHING_PASSES, None
             query.reading = step.reading = await self._read(step)
             async with asyncio.timeout(step.deadline.remaining() + 2 * RESERVE_S):  # its legs keep the time themselves
                 nodes = scored_list(await self.retriever.aretrieve(step))

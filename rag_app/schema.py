@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from rag_app.errors import InvalidAnswerError, InvalidInputError
+from rag_app.filters import FieldFilter
 from rag_app.trace import Trace
 
 MAX_NAME_LENGTH = 200
@@ -147,13 +148,19 @@ class RetrievalQuery(QueryBundle):
     Attributes:
         tenant: whose documents may be found.
         sources: the sources to search, or None for all.
+        filters: what the metadata of a document must pass to be found.
         generation: the tenant's generation when the request began; it moves with each write.
+        doc_ids: the documents that pass `filters`; None without filters, or while that is not known.
+        ef_search: how many nodes of the tenant's HNSW index a search keeps; None compares all chunks.
         reading: how the question was understood; None if that failed or was not tried.
     """
 
     tenant: str = ""
     sources: tuple[str, ...] | None = None
+    filters: tuple[FieldFilter, ...] = ()
     generation: int = 0
+    doc_ids: frozenset[str] | None = None
+    ef_search: int | None = None
     reading: Reading | None = None
     budget: TokenBudget | None = None
     deadline: Deadline = field(default_factory=Deadline)
@@ -179,6 +186,8 @@ class RetrievalQuery(QueryBundle):
         if not isinstance(query_bundle, RetrievalQuery):
             raise InvalidInputError("this component needs a RetrievalQuery(query_str=..., tenant=...)")
         checked_name("tenant", query_bundle.tenant)
+        if query_bundle.filters and query_bundle.doc_ids is None:
+            raise InvalidInputError("the query has filters, and nobody found out which documents pass them")
         return query_bundle
 
 
@@ -217,11 +226,24 @@ def trace_of(query_bundle: QueryBundle | None) -> Trace:
 
 @dataclass(frozen=True)
 class TenantSnapshot:
-    """What a tenant has stored: documents by source, as of `generation` (0: nothing was ever stored)."""
+    """What a tenant has stored.
+
+    Attributes:
+        generation: moves with each write; 0 if nothing was ever stored.
+        documents: how many documents each source has.
+        chunks: how many chunks each source has.
+        ef_search: how its HNSW index is to be searched; None if there is none to be used.
+    """
 
     tenant: str
     generation: int
-    documents: dict[str, int]
+    documents: Mapping[str, int]
+    chunks: Mapping[str, int]
+    ef_search: int | None = None
+
+    def chunks_in(self, sources: Sequence[str] | None) -> int:
+        """Return how many chunks these sources have; None for all."""
+        return sum(count for source, count in self.chunks.items() if sources is None or source in sources)
 
 
 @dataclass(frozen=True)
@@ -256,6 +278,7 @@ class Emptiness(NamedTuple):
 
 
 NO_MATCH = Emptiness("no match", "no chunk matches the query")
+NOTHING_PASSES = Emptiness("no match", "no document passes the filters")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ from llama_index.core.schema import NodeWithScore
 from rag_app.context_writer import ContextWriter
 from rag_app.errors import InvalidAnswerError, kind_of
 from rag_app.logs import get_logger
-from rag_app.schema import NO_MATCH, Emptiness, RetrievalQuery, RetrievalResult, chosen_from, scored_list
+from rag_app.schema import (
+    NO_MATCH,
+    Emptiness,
+    RetrievalQuery,
+    RetrievalResult,
+    chosen_from,
+    scored_list,
+)
+from rag_app.storage import TenantCatalog
 from rag_app.trace import ChunkTrace, Ranked
 
 logger = get_logger(__name__)
@@ -24,6 +32,7 @@ class SimplePipeline:
     """Turns a query into a context with as few parts as can be; nothing is raised.
 
     Args:
+        catalog: what each tenant has stored.
         retriever: the dense leg; the question is embedded as it was typed.
         budget: fits the chunks into the token budget.
         writer: renders what is left.
@@ -31,7 +40,15 @@ class SimplePipeline:
 
     method = "context_retriever"
 
-    def __init__(self, *, retriever: BaseRetriever, budget: BaseNodePostprocessor, writer: ContextWriter) -> None:
+    def __init__(
+        self,
+        *,
+        catalog: TenantCatalog,
+        retriever: BaseRetriever,
+        budget: BaseNodePostprocessor,
+        writer: ContextWriter,
+    ) -> None:
+        self.catalog = catalog
         self.retriever = retriever
         self.budget = budget
         self.writer = writer
@@ -61,6 +78,7 @@ class SimplePipeline:
 
     async def _search(self, query: RetrievalQuery) -> list[NodeWithScore]:
         async with asyncio.timeout(max(LAST_CHANCE_S, query.deadline.remaining())):
+            await self._resolve(query)
             found = scored_list(await self.retriever.aretrieve(query))
         if any(hit.node.metadata.get("tenant") != query.tenant for hit in found):
             raise InvalidAnswerError("the dense leg gave a chunk of another tenant")
@@ -71,6 +89,14 @@ class SimplePipeline:
             chunk.legs["dense"] = Ranked(rank, hit.score or 0.0)
             query.trace.chunks[node_id] = chunk
         return own
+
+    async def _resolve(self, query: RetrievalQuery) -> None:
+        """Find out how to search; without that every chunk is compared, and no query with filters is answered."""
+        try:
+            async with asyncio.timeout(max(LAST_CHANCE_S, query.deadline.remaining() / 4)):
+                await self.catalog.aresolve(query, await self.catalog.asnapshot(query.tenant))
+        except Exception as error:  # noqa: BLE001 - the search itself does not need it
+            query.trace.degrade("retrieval", "catalog", error, "every chunk compared")
 
     async def _fit(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
         if not nodes:

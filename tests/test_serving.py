@@ -59,7 +59,7 @@ def both(app: RagApp, make: Callable[[], Leg], timeout_s: float = 20) -> HybridR
 
 def simple_with(app: RagApp, retriever: BaseRetriever) -> SimplePipeline:
     simple = app.service.simple
-    return SimplePipeline(retriever=retriever, budget=simple.budget, writer=simple.writer)
+    return SimplePipeline(catalog=simple.catalog, retriever=retriever, budget=simple.budget, writer=simple.writer)
 
 
 def noted(result: RetrievalResult) -> list[tuple[str, str]]:

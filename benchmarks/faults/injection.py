@@ -22,6 +22,7 @@ from rag_app import RagApp
 from rag_app.pipeline import RetrievalPipeline
 from rag_app.query_analysis import QueryAnalyzer
 from rag_app.retrievers import HybridRetriever
+from rag_app.schema import RetrievalQuery
 from rag_app.serving import RetrievalService
 from rag_app.simple_pipeline import SimplePipeline
 from rag_app.storage import TenantCatalog
@@ -166,6 +167,10 @@ class FaultyCatalog(TenantCatalog):
         """Tell what the tenant has, or not."""
         return await self._injector.around("catalog", lambda: self._inner.asnapshot(tenant), rubbish=no_answer)
 
+    async def aresolve(self, query: RetrievalQuery, snapshot: Any) -> None:
+        """Do what the catalog does with what it told."""
+        await self._inner.aresolve(query, snapshot)
+
 
 def faulty_service(
     app: RagApp, injector: Injector, rerankers: Mapping[str, BaseNodePostprocessor], leg_timeout_s: float
@@ -179,6 +184,7 @@ def faulty_service(
         leg_timeout_s: how long one leg may take.
     """
     whole, service = app.pipeline, copy.copy(app.service)
+    catalog = FaultyCatalog(whole.catalog, injector)
     legs = {name: FaultyRetriever(name, leg, injector) for name, leg in whole.retriever.legs.items()}
 
     async def read(query: Any) -> Any:
@@ -186,7 +192,7 @@ def faulty_service(
 
     service.production = RetrievalPipeline(
         analyzer=FaultyAnalyzer(whole.analyzer, injector),
-        catalog=FaultyCatalog(whole.catalog, injector),
+        catalog=catalog,
         read=read,
         retriever=HybridRetriever(legs, app.loop, leg_timeout_s=leg_timeout_s),
         rerankers={name: FaultyPostprocessor(name, reranker, injector) for name, reranker in rerankers.items()},
@@ -195,6 +201,7 @@ def faulty_service(
     )
     simple = app.service.simple
     service.simple = SimplePipeline(
+        catalog=catalog,
         retriever=FaultyRetriever(simple.method, simple.retriever, injector),
         budget=FaultyPostprocessor("budget of the fallback", simple.budget, injector),
         writer=simple.writer,

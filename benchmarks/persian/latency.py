@@ -48,7 +48,7 @@ def fill(app: RagApp, paragraphs: Iterable[str], chunks: int, rng: random.Random
 
 def build_index(app: RagApp) -> tuple[TenantBM25Retriever, float]:
     """Return the tenant's sparse index and vocabulary, and the seconds that building them took."""
-    tokens = app.loop.call(ChunkReader(app.database).atokens, TENANT)
+    tokens = app.loop.call(ChunkReader(app.database).atokens, TENANT).chunks
     started = time.perf_counter()
     index = TenantBM25Retriever(tokens, Lexicons().of(TENANT), similarity_top_k=15)
     index.vocabulary.read("سلام chetori")  # what is built on first use
@@ -58,7 +58,7 @@ def build_index(app: RagApp) -> tuple[TenantBM25Retriever, float]:
 def analysed_per_second(app: RagApp) -> float:
     """Return how many chunks the analyser cuts into tokens in a second on one core."""
     reader = ChunkReader(app.database)
-    node_ids = [chunk.node_id for chunk in app.loop.call(reader.atokens, TENANT)[:ANALYSED]]
+    node_ids = [chunk.node_id for chunk in app.loop.call(reader.atokens, TENANT).chunks[:ANALYSED]]
     texts = [node.get_content() for node in app.loop.call(reader.anodes, TENANT, node_ids).values()]
     analyzer = PersianAnalyzer()
     started = time.perf_counter()

@@ -153,7 +153,7 @@ class BM25Indexes:
 
     async def _build(self, tenant: str, generation: int) -> None:
         try:
-            chunks = await self._reader.atokens(tenant)
+            generation, chunks = await self._reader.atokens(tenant)
             self._indexes[tenant] = (
                 generation,
                 await asyncio.to_thread(self._index, chunks, self._lexicons.of(tenant)) if chunks else None,

@@ -51,6 +51,8 @@ class DenseLeg(BaseRetriever):
             ),
             tenant=query.tenant,
             sources=query.sources,
+            doc_ids=query.doc_ids,
+            ef_search=query.ef_search,
         )
         return [
             NodeWithScore(node=node, score=score)

@@ -3,6 +3,7 @@
 from rag_app.storage.catalog import TenantCatalog
 from rag_app.storage.chunks import ChunkReader
 from rag_app.storage.database import Database
+from rag_app.storage.dense_index import DenseIndexes, DenseIndexStatus
 from rag_app.storage.documents import DocumentWriter
 from rag_app.storage.embedded import start_embedded
 from rag_app.storage.shadow_store import Comparison, ShadowStore
@@ -12,6 +13,8 @@ __all__ = [
     "ChunkReader",
     "Comparison",
     "Database",
+    "DenseIndexStatus",
+    "DenseIndexes",
     "DocumentWriter",
     "ShadowStore",
     "TenantCatalog",

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from llama_index.core.schema import BaseNode, TextNode
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
-from sqlalchemy import text
 
 from rag_app.storage.database import Database
 
-_NODES = text("SELECT text, metadata_ FROM rag_app.data_chunks WHERE tenant = :tenant AND node_id = ANY(:ids)")
-_PARENTS = text(
-    "SELECT parent_id, text, start_char FROM rag_app.parents WHERE tenant = :tenant AND parent_id = ANY(:ids)"
-)
-# Documents that are written at the same time take turns with the ids.
-_TOKENS = text("""
-    SELECT node_id, parent_id, source, tokens FROM rag_app.data_chunks WHERE tenant = :tenant
+_NODES: LiteralString = """
+    SELECT text, metadata_ FROM rag_app.data_chunks WHERE tenant = %(tenant)s AND node_id = ANY(%(ids)s)
+"""
+_PARENTS: LiteralString = """
+    SELECT parent_id, text, start_char FROM rag_app.parents WHERE tenant = %(tenant)s AND parent_id = ANY(%(ids)s)
+"""
+# Chunks and generation in one statement, which sees one state. Documents that are written at the same time take turns
+# with the ids.
+_TOKENS: LiteralString = """
+    SELECT known.generation, node_id, parent_id, doc_id, source, tokens
+    FROM rag_app.tenants AS known LEFT JOIN rag_app.data_chunks AS chunk USING (tenant)
+    WHERE tenant = %(tenant)s ORDER BY min(id) OVER (PARTITION BY parent_id), id
+"""
+_CHANGES: LiteralString = """
+    WITH known AS (SELECT generation, settled FROM rag_app.tenants WHERE tenant = %(tenant)s),
+    changed AS (
+        SELECT doc_id FROM rag_app.documents WHERE tenant = %(tenant)s AND generation > %(since)s
+        UNION SELECT doc_id FROM rag_app.deletions WHERE tenant = %(tenant)s AND generation > %(since)s
+    )
+    SELECT known.generation, known.settled, node_id, parent_id, changed.doc_id, source, tokens
+    FROM known LEFT JOIN changed ON known.settled <= %(since)s LEFT JOIN rag_app.data_chunks AS chunk
+        ON chunk.tenant = %(tenant)s AND chunk.doc_id = changed.doc_id
     ORDER BY min(id) OVER (PARTITION BY parent_id), id
-""")
+"""
 
 
 class ChunkTokens(NamedTuple):
@@ -27,8 +41,30 @@ class ChunkTokens(NamedTuple):
 
     node_id: str
     parent_id: str
+    doc_id: str
     source: str
     tokens: str
+
+
+class TokenSnapshot(NamedTuple):
+    """All chunks of a tenant at one generation, in the order of writing, those of a parent side by side."""
+
+    generation: int
+    chunks: Sequence[ChunkTokens]
+
+
+class TokenChanges(NamedTuple):
+    """What was written and deleted after an older generation.
+
+    Attributes:
+        generation: the tenant's generation now.
+        chunks: the chunks of the documents written since, ordered as in a snapshot.
+        doc_ids: the documents written or deleted since; what was known of them is void.
+    """
+
+    generation: int
+    chunks: Sequence[ChunkTokens]
+    doc_ids: frozenset[str]
 
 
 class ChunkReader:
@@ -39,23 +75,33 @@ class ChunkReader:
 
     async def anodes(self, tenant: str, node_ids: Sequence[str]) -> dict[str, BaseNode]:
         """Return the chunks by id; a chunk deleted meanwhile is left out."""
-        nodes = [_node(row) for row in await self._rows(_NODES, tenant, ids=list(node_ids))]
+        if not node_ids:
+            return {}
+        nodes = [_node(row) for row in await self._database.afetch(tenant, _NODES, {"ids": list(node_ids)})]
         return {node.node_id: node for node in nodes}
 
     async def aparents(self, tenant: str, parent_ids: Sequence[str]) -> dict[str, TextNode]:
         """Return the parents by id; their `start_char_idx` is their place in the document."""
-        rows = await self._rows(_PARENTS, tenant, ids=list(parent_ids))
+        rows = await self._database.afetch(tenant, _PARENTS, {"ids": list(parent_ids)})
         return {
             row.parent_id: TextNode(id_=row.parent_id, text=row.text, start_char_idx=row.start_char) for row in rows
         }
 
-    async def atokens(self, tenant: str) -> list[ChunkTokens]:
-        """Return the tokens of the tenant's chunks in the order of writing, those of a parent side by side."""
-        return [ChunkTokens(*row) for row in await self._rows(_TOKENS, tenant)]
+    async def atokens(self, tenant: str) -> TokenSnapshot:
+        """Return the tokens of all chunks of the tenant."""
+        rows = await self._database.afetch(tenant, _TOKENS, {})
+        return TokenSnapshot(rows[0].generation if rows else 0, [ChunkTokens(*row[1:]) for row in rows if row.node_id])
 
-    async def _rows(self, statement: Any, tenant: str, **parameters: Any) -> Sequence[Any]:
-        async with self._database.atransaction(tenant) as connection:
-            return (await connection.execute(statement, {"tenant": tenant, **parameters})).all()
+    async def achanges(self, tenant: str, since: int) -> TokenChanges | None:
+        """Return what changed after generation `since`; None if that is too long ago to tell, and all is to be read."""
+        rows = await self._database.afetch(tenant, _CHANGES, {"since": since})
+        if not rows or rows[0].settled > since:
+            return None
+        return TokenChanges(
+            rows[0].generation,
+            [ChunkTokens(*row[2:]) for row in rows if row.node_id],
+            frozenset(row.doc_id for row in rows if row.doc_id),
+        )
 
 
 def _node(row: Any) -> BaseNode:

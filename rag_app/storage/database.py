@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
+from typing import Any, LiteralString
 
+import psycopg
 from psycopg import ProgrammingError
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from psycopg.rows import namedtuple_row
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from rag_app.errors import ConfigurationError, DatabaseUnavailableError
 
 SCHEMA = "rag_app"
 TENANT_ROLE = "rag_app_tenant"
 
-# One round trip; both settings end with the transaction, so nothing leaks over pooled connections.
-_ACT_AS = text(f"SELECT set_config('role', '{TENANT_ROLE}', true), set_config('rag_app.tenant', :tenant, true)")
+# One round trip; the settings end with the transaction, so nothing leaks over pooled connections. A plan for any tenant
+# would serve the small ones or the large ones badly, and fits no index of one tenant.
+_ACT_AS: LiteralString = """
+    SELECT set_config('role', 'rag_app_tenant', true), set_config('rag_app.tenant', %(tenant)s, true),
+        set_config('plan_cache_mode', 'force_custom_plan', true)
+"""
+_SET: LiteralString = """
+    SELECT set_config(name, value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
+"""
+_PROVED = "rag_app_proved"  # in what SQLAlchemy remembers of a connection: it has answered before
 
 
 class Database:
@@ -46,11 +58,10 @@ class Database:
         except ProgrammingError as error:
             raise ConfigurationError(f"the database URL can not be used: {str(error).strip()}") from error
         self.url: URL = parsed.set(drivername="postgresql+psycopg")
-        self._options = {
+        self._options: dict[str, Any] = {
             "pool_size": pool_size,
             "max_overflow": 0,
             "pool_timeout": connect_timeout_s,
-            "pool_pre_ping": True,
             "connect_args": {
                 "connect_timeout": connect_timeout_s,
                 "application_name": "rag_app",
@@ -65,7 +76,7 @@ class Database:
     @cached_property
     def engine(self) -> Engine:
         """The engine for threads."""
-        return create_engine(self.url, **self._options)
+        return create_engine(self.url, pool_pre_ping=True, **self._options)
 
     @cached_property
     def async_engine(self) -> AsyncEngine:
@@ -81,16 +92,74 @@ class Database:
         """
         with _translated(self.url), self.engine.begin() as connection:
             if tenant is not None:
-                connection.execute(_ACT_AS, {"tenant": tenant})
+                connection.exec_driver_sql(_ACT_AS, {"tenant": tenant})
             yield connection
 
-    @asynccontextmanager
-    async def atransaction(self, tenant: str) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that sees `tenant` alone, as `transaction` does, without blocking the loop."""
+    @contextmanager
+    def maintenance(self) -> Iterator[Connection]:
+        """Open a connection of its own that commits each statement, for what may not run in a transaction.
+
+        Raises:
+            DatabaseUnavailableError: the database can not be reached, or the connection broke.
+        """
+        engine = create_engine(
+            self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=self._options["connect_args"]
+        )
+        with _translated(self.url), engine.connect() as connection:
+            yield connection
+
+    def fetch(
+        self,
+        tenant: str,
+        query: LiteralString,
+        parameters: Mapping[str, Any],
+        settings: Mapping[str, str] | None = None,
+    ) -> list[Any]:
+        """Do what `afetch` does, in a thread."""
+        with self.transaction(tenant) as connection:
+            driver: Any = connection.connection.driver_connection
+            with driver.cursor(row_factory=namedtuple_row) as cursor:
+                if settings:
+                    cursor.execute(_SET, {"names": list(settings), "values": list(settings.values())})
+                return list(cursor.execute(query, {**parameters, "tenant": tenant}).fetchall())
+
+    async def afetch(
+        self,
+        tenant: str,
+        query: LiteralString,
+        parameters: Mapping[str, Any],
+        settings: Mapping[str, str] | None = None,
+    ) -> list[Any]:
+        """Return the rows, as named tuples, of a query that sees `tenant` alone, in one round trip.
+
+        Args:
+            tenant: under whose row-level security it runs; also its parameter `tenant`.
+            query: SQL with parameters as `%(name)s`.
+            parameters: their values.
+            settings: PostgreSQL's settings for this query alone.
+
+        Raises:
+            DatabaseUnavailableError: the database can not be reached, or the connection broke.
+        """
+        parameters = {**parameters, "tenant": tenant}
         with _translated(self.url):
-            async with self.async_engine.begin() as connection:
-                await connection.execute(_ACT_AS, {"tenant": tenant})
-                yield connection
+            while True:
+                async with self.async_engine.connect() as pooled:
+                    known = pooled.sync_connection.info if pooled.sync_connection is not None else {}
+                    proved = known.get(_PROVED, False)
+                    connection: Any = (await pooled.get_raw_connection()).driver_connection
+                    try:
+                        rows = await _fetch(connection, query, parameters, settings)
+                    except BaseException as error:
+                        if isinstance(error, psycopg.Error) and not connection.broken:
+                            await connection.rollback()
+                            raise
+                        await pooled.invalidate()  # the server is gone, or nobody waits for the answer any more
+                        if proved and isinstance(error, psycopg.OperationalError):
+                            continue  # it may have broken long ago, in the pool; a new one tells how it is now
+                        raise
+                    known[_PROVED] = True
+                    return rows
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -100,11 +169,24 @@ class Database:
             self.engine.dispose()
 
 
+async def _fetch(
+    connection: Any, query: LiteralString, parameters: Mapping[str, Any], settings: Mapping[str, str] | None
+) -> list[Any]:
+    async with connection.pipeline():
+        await connection.execute(_ACT_AS, parameters)
+        if settings:
+            await connection.execute(_SET, {"names": list(settings), "values": list(settings.values())})
+        cursor = connection.cursor(row_factory=namedtuple_row)
+        await cursor.execute(query, parameters)
+        await connection.commit()
+    return list(await cursor.fetchall())
+
+
 @contextmanager
 def _translated(url: URL) -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except (OperationalError, InterfaceError, PoolTimeoutError, psycopg.OperationalError) as error:
         raise _unavailable(url, error) from error
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, LiteralString
 
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from rag_app.schema import ParsedDocument
 from rag_app.storage.database import Database
+from rag_app.storage.staging import Row, as_halfvec, as_jsonb, insert_many
+
+TOLD_GENERATIONS = 1000  # so many generations of deletions are remembered; who knows an older state reads all anew
 
 _HASHES = text("SELECT doc_id, content_hash FROM rag_app.documents WHERE tenant = :tenant AND doc_id = ANY(:doc_ids)")
-_UPSERT = text("""
-    INSERT INTO rag_app.documents (tenant, doc_id, source, title, content_hash, metadata)
-    VALUES (:tenant, :doc_id, :source, :title, :content_hash, CAST(:metadata AS jsonb))
-    ON CONFLICT (tenant, doc_id) DO UPDATE SET source = excluded.source, title = excluded.title,
-        content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = now()
-""")
-_CLEAR_CHUNKS = text("DELETE FROM rag_app.data_chunks WHERE tenant = :tenant AND doc_id = :doc_id")
-_CLEAR_PARENTS = text("DELETE FROM rag_app.parents WHERE tenant = :tenant AND doc_id = :doc_id")
-# Arrays, because COPY is not allowed where row-level security is in force.
-_PARENTS = text("""
-    INSERT INTO rag_app.parents (tenant, doc_id, parent_id, text, start_char)
-    SELECT :tenant, :doc_id, * FROM unnest(CAST(:ids AS text[]), CAST(:texts AS text[]), CAST(:starts AS integer[]))
-""")
-_CHUNKS = text("""
-    INSERT INTO rag_app.data_chunks (tenant, doc_id, source, node_id, parent_id, text, metadata_, tokens, embedding)
-    SELECT :tenant, :doc_id, :source, node_id, parent_id, text, CAST(metadata AS jsonb), tokens,
-        CAST(embedding AS halfvec)
-    FROM unnest(CAST(:ids AS text[]), CAST(:parent_ids AS text[]), CAST(:texts AS text[]), CAST(:metadata AS text[]),
-        CAST(:tokens AS text[]), CAST(:embeddings AS text[]))
-        AS chunk (node_id, parent_id, text, metadata, tokens, embedding)
-""")
-_DELETE = text("DELETE FROM rag_app.documents WHERE tenant = :tenant AND doc_id = :doc_id")
+# The first statement of every write: those of one tenant take turns, so that none waits for another in a circle, and
+# whoever sees a generation sees all that was written up to it.
 _NEXT_GENERATION = text("""
     INSERT INTO rag_app.tenants AS known (tenant, generation) VALUES (:tenant, 1)
     ON CONFLICT (tenant) DO UPDATE SET generation = known.generation + 1
+    RETURNING generation
 """)
+_TURN = text("SELECT generation FROM rag_app.tenants WHERE tenant = :tenant FOR UPDATE")
+_DOCUMENT_COLUMNS = {
+    "doc_id": "text",
+    "source": "text",
+    "title": "text",
+    "content_hash": "text",
+    "metadata": "jsonb",
+    "chunks": "int4",
+}
+_PARENT_COLUMNS = {"doc_id": "text", "parent_id": "text", "text": "text", "start_char": "int4"}
+_CHUNK_COLUMNS = {
+    "doc_id": "text",
+    "source": "text",
+    "node_id": "text",
+    "parent_id": "text",
+    "text": "text",
+    "metadata_": "jsonb",
+    "tokens": "text",
+    "embedding": "halfvec",
+}
+_REPLACE: LiteralString = """
+    ON CONFLICT (tenant, doc_id) DO UPDATE SET source = excluded.source, title = excluded.title,
+        content_hash = excluded.content_hash, metadata = excluded.metadata, chunks = excluded.chunks,
+        generation = excluded.generation, updated_at = now()
+"""
+_CLEAR_CHUNKS = text("DELETE FROM rag_app.data_chunks WHERE tenant = :tenant AND doc_id = ANY(:doc_ids)")
+_CLEAR_PARENTS = text("DELETE FROM rag_app.parents WHERE tenant = :tenant AND doc_id = ANY(:doc_ids)")
+_DELETE = text("DELETE FROM rag_app.documents WHERE tenant = :tenant AND doc_id = ANY(:doc_ids) RETURNING doc_id")
+_DELETE_SOURCE = text("DELETE FROM rag_app.documents WHERE tenant = :tenant AND source = :source")
+_DELETE_TENANT = text("DELETE FROM rag_app.documents WHERE tenant = :tenant")
+_OTHERS = text("""
+    SELECT doc_id FROM rag_app.documents WHERE tenant = :tenant AND doc_id <> ALL(:kept)
+        AND (CAST(:source AS text) IS NULL OR source = :source)
+""")
+_REMEMBER = text("""
+    INSERT INTO rag_app.deletions (tenant, generation, doc_id)
+    SELECT :tenant, :generation, * FROM unnest(CAST(:doc_ids AS text[]))
+""")
+_FORGET = text("DELETE FROM rag_app.deletions WHERE tenant = :tenant AND generation <= :settled")
+_SETTLE = text("UPDATE rag_app.tenants SET settled = :settled WHERE tenant = :tenant AND settled < :settled")
 
 
 class DocumentWriter:
@@ -52,61 +77,101 @@ class DocumentWriter:
             rows = connection.execute(_HASHES, {"tenant": tenant, "doc_ids": list(doc_ids)})
             return {doc_id: content_hash for doc_id, content_hash in rows}
 
-    def write(self, tenant: str, document: ParsedDocument) -> None:
-        """Store the document in place of what was stored under its id."""
-        key = {"tenant": tenant, "doc_id": document.doc_id}
+    def write(self, tenant: str, *documents: ParsedDocument) -> None:
+        """Store documents of different ids in place of what was stored under these, all or none."""
         with self._database.transaction(tenant) as connection:
-            connection.execute(
-                _UPSERT,
-                {
-                    **key,
-                    "source": document.source,
-                    "title": document.title,
-                    "content_hash": document.content_hash,
-                    "metadata": json.dumps(document.metadata, ensure_ascii=False),
-                },
+            own = {"tenant": tenant}
+            generation = connection.scalar(_NEXT_GENERATION, own)
+            insert_many(
+                connection,
+                "documents",
+                _DOCUMENT_COLUMNS,
+                map(_document_row, documents),
+                {**own, "generation": generation},
+                _REPLACE,
             )
-            connection.execute(_CLEAR_CHUNKS, key)
-            connection.execute(_CLEAR_PARENTS, key)
-            self._insert_nodes(connection, key, document)
-            connection.execute(_NEXT_GENERATION, {"tenant": tenant})
-
-    @staticmethod
-    def _insert_nodes(connection: Connection, key: dict[str, str], document: ParsedDocument) -> None:
-        parents, children = document.parents, document.children
-        connection.execute(
-            _PARENTS,
-            {
-                **key,
-                "ids": [parent.node_id for parent in parents],
-                "texts": [parent.text for parent in parents],
-                "starts": [parent.start_char_idx for parent in parents],
-            },
-        )
-        connection.execute(
-            _CHUNKS,
-            {
-                **key,
-                "source": document.source,
-                "ids": [child.node_id for child in children],
-                "parent_ids": [child.parent_node.node_id if child.parent_node else child.node_id for child in children],
-                "texts": [child.text for child in children],
-                "metadata": [
-                    json.dumps(node_to_metadata_dict(child, remove_text=True), ensure_ascii=False) for child in children
-                ],
-                "tokens": [" ".join(tokens) for tokens in document.tokens],
-                "embeddings": [_vector_text(child.get_embedding()) for child in children],
-            },
-        )
+            written = {**own, "doc_ids": [document.doc_id for document in documents]}
+            connection.execute(_CLEAR_CHUNKS, written)
+            connection.execute(_CLEAR_PARENTS, written)
+            insert_many(connection, "parents", _PARENT_COLUMNS, chain.from_iterable(map(_parent_rows, documents)), own)
+            insert_many(
+                connection, "data_chunks", _CHUNK_COLUMNS, chain.from_iterable(map(_chunk_rows, documents)), own
+            )
 
     def delete(self, tenant: str, doc_id: str) -> bool:
         """Delete the document with its parents and chunks; False if there was none."""
         with self._database.transaction(tenant) as connection:
-            deleted = connection.execute(_DELETE, {"tenant": tenant, "doc_id": doc_id}).rowcount > 0
+            connection.execute(_TURN, {"tenant": tenant})
+            return self._deleted(connection, tenant, [doc_id]) > 0
+
+    def delete_source(self, tenant: str, source: str) -> int:
+        """Delete all documents of a source and return how many there were."""
+        return self._delete_all(tenant, _DELETE_SOURCE, {"source": source})
+
+    def delete_tenant(self, tenant: str) -> int:
+        """Delete all documents of the tenant and return how many there were; its generation alone stays."""
+        return self._delete_all(tenant, _DELETE_TENANT, {})
+
+    def delete_others(self, tenant: str, source: str | None, kept: Iterable[str]) -> int:
+        """Delete the documents of a source, or of all if None, but for those in `kept`; return how many there were."""
+        with self._database.transaction(tenant) as connection:
+            connection.execute(_TURN, {"tenant": tenant})
+            others = connection.scalars(_OTHERS, {"tenant": tenant, "source": source, "kept": list(kept)}).all()
+            return self._deleted(connection, tenant, others)
+
+    @staticmethod
+    def _deleted(connection: Connection, tenant: str, doc_ids: Sequence[str]) -> int:
+        """Delete documents, note that they are gone, and return how many there were."""
+        deleted = connection.scalars(_DELETE, {"tenant": tenant, "doc_ids": list(doc_ids)}).all()
+        if deleted:
+            generation = connection.scalar(_NEXT_GENERATION, {"tenant": tenant}) or 0
+            connection.execute(_REMEMBER, {"tenant": tenant, "generation": generation, "doc_ids": deleted})
+            _settle(connection, tenant, generation - TOLD_GENERATIONS)
+        return len(deleted)
+
+    def _delete_all(self, tenant: str, statement: TextClause, parameters: dict[str, Any]) -> int:
+        """Delete many documents without a note for each: whoever knows an older state reads all anew."""
+        with self._database.transaction(tenant) as connection:
+            connection.execute(_TURN, {"tenant": tenant})
+            deleted = connection.execute(statement, {"tenant": tenant, **parameters}).rowcount
             if deleted:
-                connection.execute(_NEXT_GENERATION, {"tenant": tenant})
+                generation = connection.scalar(_NEXT_GENERATION, {"tenant": tenant}) or 0
+                _settle(connection, tenant, generation)
             return deleted
 
 
-def _vector_text(values: list[float]) -> str:
-    return f"[{','.join(f'{value:.5g}' for value in values)}]"
+def _settle(connection: Connection, tenant: str, generation: int) -> None:
+    """Forget the deletions up to a generation."""
+    if generation > 0:
+        connection.execute(_FORGET, {"tenant": tenant, "settled": generation})
+        connection.execute(_SETTLE, {"tenant": tenant, "settled": generation})
+
+
+def _document_row(document: ParsedDocument) -> Row:
+    return (
+        document.doc_id,
+        document.source,
+        document.title,
+        document.content_hash,
+        as_jsonb(document.metadata),
+        len(document.children),
+    )
+
+
+def _parent_rows(document: ParsedDocument) -> Iterator[Row]:
+    for parent in document.parents:
+        yield document.doc_id, parent.node_id, parent.text, parent.start_char_idx
+
+
+def _chunk_rows(document: ParsedDocument) -> Iterator[Row]:
+    for child, tokens in zip(document.children, document.tokens, strict=True):
+        yield (
+            document.doc_id,
+            document.source,
+            child.node_id,
+            child.parent_node.node_id if child.parent_node else child.node_id,
+            child.text,
+            as_jsonb(node_to_metadata_dict(child, remove_text=True)),
+            " ".join(tokens),
+            as_halfvec(child.get_embedding()),
+        )

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 from rag_app.errors import SchemaVersionError, StorageError
 from rag_app.storage.database import SCHEMA, Database
 
-LATEST = "0003"
+LATEST = "0004"
 _LOCK = 7_246_001_835_553_201_411  # any constant; two processes that upgrade at once take turns by it
 _one_migration = Lock()  # Alembic keeps the migration that runs in globals of its modules
 

@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString, NoReturn
 
 from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.postgres import PGVectorStore
 from llama_index.vector_stores.postgres.base import DBEmbeddingRow
+from pgvector import HalfVector
 from pydantic import PrivateAttr
-from sqlalchemy import Select, column
 
 from rag_app.errors import InvalidInputError
 from rag_app.schema import checked_name
 from rag_app.storage.database import SCHEMA, Database
 
-
-def _within_tenant(
-    statement: Select[Any], table: Any, /, tenant: str = "", sources: Sequence[str] | None = None
-) -> Select[Any]:
-    statement = statement.where(column("tenant") == tenant).order_by(table.node_id)
-    return statement if sources is None else statement.where(column("source").in_(sources))
+_WITHIN: LiteralString = """
+    tenant = %(tenant)s AND (%(sources)s::text[] IS NULL OR source = ANY(%(sources)s))
+        AND (%(doc_ids)s::text[] IS NULL OR doc_id = ANY(%(doc_ids)s))
+"""
+# No index is on the bare column, so every chunk is compared.
+_EXACT: LiteralString = """
+    SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
+    FROM rag_app.data_chunks WHERE {within} ORDER BY distance, node_id LIMIT %(limit)s
+"""
+# The expression of the tenants' own indexes; where there is none (yet), every chunk is compared.
+_INDEXED: LiteralString = """
+    SELECT * FROM (
+        SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
+        FROM rag_app.data_chunks WHERE {within}
+        ORDER BY embedding::halfvec({embed_dim}) <=> %(embedding)s::halfvec LIMIT %(limit)s
+    ) AS nearest ORDER BY distance, node_id
+"""
+# A filter may pass few of the nearest; the search goes on until enough do, at worst through the whole graph.
+_SEARCH_ON = {"hnsw.iterative_scan": "relaxed_order", "hnsw.max_scan_tuples": str(2**31 - 1)}
 
 
 class TenantPGVectorStore(PGVectorStore):
-    """The child chunks as a LlamaIndex vector store; `aquery(query, tenant=..., sources=...)`.
+    """The child chunks as a LlamaIndex vector store: `aquery(query, tenant=..., doc_ids=...)`.
 
-    Every query runs under row-level security as its tenant, with the tenant and sources as bound parameters.
+    Every query runs under row-level security as its tenant, with the tenant, sources and documents as bound
+    parameters. With `ef_search` the tenant's HNSW index is searched, keeping so many nodes (1 to 1000), until enough
+    hits pass the filters; without it every chunk is compared.
+
     LlamaIndex's own metadata filters are refused: PGVectorStore writes their keys and values into the SQL text. So is
     all else that PGVectorStore can do, for it would do so to every tenant; `DocumentWriter` writes.
     """
 
     _database: Database = PrivateAttr()
+    _exact: LiteralString = PrivateAttr()
+    _indexed: LiteralString = PrivateAttr()
 
     def __init__(self, database: Database, embed_dim: int) -> None:
         super().__init__(
@@ -44,9 +62,10 @@ class TenantPGVectorStore(PGVectorStore):
             perform_setup=False,
             engine=database.engine,
             async_engine=database.async_engine,
-            customize_query_fn=_within_tenant,
         )
         self._database = database
+        self._exact = _EXACT.format(within=_WITHIN)
+        self._indexed = _INDEXED.format(within=_WITHIN, embed_dim=int(embed_dim))
 
     @classmethod
     def class_name(cls) -> str:
@@ -57,19 +76,13 @@ class TenantPGVectorStore(PGVectorStore):
         refused: Any = _refused
         self._session = self._async_session = refused  # whatever opens one knows nothing of tenants
 
-    def _build_query(
-        self,
-        embedding: list[float] | None,
-        limit: int = 10,
-        metadata_filters: MetadataFilters | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        if metadata_filters is not None:
-            raise InvalidInputError("metadata filters are not supported; filter by tenant= and sources=")
-        return super()._build_query(embedding, limit, **kwargs)
-
     def _build_sparse_query(self, *arguments: Any, **options: Any) -> NoReturn:
         _refused()
+
+    def nearest(self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None) -> list[str]:
+        """Return the ids of the nearest chunks alone."""
+        found = self._database.fetch(*self._search(embedding, limit, None, tenant=tenant, ef_search=ef_search))
+        return [row.node_id for row in found]
 
     def _query_with_score(
         self,
@@ -78,9 +91,7 @@ class TenantPGVectorStore(PGVectorStore):
         metadata_filters: MetadataFilters | None = None,
         **kwargs: Any,
     ) -> list[DBEmbeddingRow]:
-        statement = self._build_query(embedding, limit, metadata_filters, **kwargs)
-        with self._database.transaction(_tenant(kwargs)) as connection:
-            return [_row(item) for item in connection.execute(statement)]
+        return _rows(self._database.fetch(*self._search(embedding, limit, metadata_filters, **kwargs)))
 
     async def _aquery_with_score(
         self,
@@ -89,18 +100,41 @@ class TenantPGVectorStore(PGVectorStore):
         metadata_filters: MetadataFilters | None = None,
         **kwargs: Any,
     ) -> list[DBEmbeddingRow]:
-        statement = self._build_query(embedding, limit, metadata_filters, **kwargs)
-        async with self._database.atransaction(_tenant(kwargs)) as connection:
-            return [_row(item) for item in await connection.execute(statement)]
+        return _rows(await self._database.afetch(*self._search(embedding, limit, metadata_filters, **kwargs)))
 
+    def _search(
+        self,
+        embedding: Sequence[float] | None,
+        limit: int,
+        metadata_filters: MetadataFilters | None,
+        *,
+        tenant: str | None = None,
+        sources: Sequence[str] | None = None,
+        doc_ids: frozenset[str] | None = None,
+        ef_search: int | None = None,
+    ) -> tuple[str, LiteralString, Mapping[str, Any], Mapping[str, str]]:
+        """Return whose query it is, its SQL, its parameters and PostgreSQL's settings for it.
 
-def _tenant(arguments: dict[str, Any]) -> str:
-    return checked_name("tenant", arguments.get("tenant"))
+        Raises:
+            InvalidInputError: no tenant is named, or LlamaIndex's filters are used.
+        """
+        if metadata_filters is not None:
+            raise InvalidInputError("metadata filters are not supported; filter by tenant=, sources= and doc_ids=")
+        parameters = {
+            "embedding": HalfVector(list(embedding or ())).to_text(),
+            "limit": limit,
+            "sources": None if sources is None else list(sources),
+            "doc_ids": None if doc_ids is None else list(doc_ids),
+        }
+        if ef_search is None:
+            return checked_name("tenant", tenant), self._exact, parameters, {}
+        settings = {"hnsw.ef_search": str(ef_search), **_SEARCH_ON}
+        return checked_name("tenant", tenant), self._indexed, parameters, settings
 
 
 def _refused() -> NoReturn:
     raise InvalidInputError("TenantPGVectorStore answers query and aquery in the default mode alone")
 
 
-def _row(item: Any) -> DBEmbeddingRow:
-    return DBEmbeddingRow(item.node_id, item.text, item.metadata_, {}, 1.0 - item.distance)
+def _rows(found: Sequence[Any]) -> list[DBEmbeddingRow]:
+    return [DBEmbeddingRow(row.node_id, row.text, row.metadata_, {}, 1.0 - row.distance) for row in found]

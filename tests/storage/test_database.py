@@ -106,8 +106,7 @@ def unavailable(database: Database) -> str:
 
 async def unavailable_async(database: Database) -> str:
     with pytest.raises(DatabaseUnavailableError) as caught:
-        async with database.atransaction("t1"):
-            pass
+        await database.afetch("t1", "SELECT 1", {})
     return str(caught.value)
 
 

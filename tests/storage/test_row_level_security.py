@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
@@ -93,8 +94,7 @@ async def test_a_query_without_any_condition_returns_the_tenants_own_rows_alone(
     expected = {tenant}
     with database.transaction(tenant) as connection:
         assert set(connection.scalars(statement)) == expected
-    async with database.atransaction(tenant) as aconnection:
-        assert set(await aconnection.scalars(statement)) == expected
+    assert {row.tenant for row in await database.afetch(tenant, str(statement), {})} == expected
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -165,9 +165,8 @@ async def test_a_tenant_can_neither_write_for_another_nor_touch_what_belongs_to_
     refusal = "row-level security|permission denied|must be owner"
     with pytest.raises(ProgrammingError, match=refusal), database.transaction("a") as connection:
         connection.execute(text(statement))
-    with pytest.raises(ProgrammingError, match=refusal):
-        async with database.atransaction("a") as aconnection:
-            await aconnection.execute(text(statement))
+    with pytest.raises((psycopg.ProgrammingError, psycopg.DatabaseError), match=refusal):
+        await database.afetch("a", statement, {})
     assert {table: rows(database, table) for table in TABLES} == before
 
 
@@ -203,17 +202,15 @@ def test_role_and_tenant_end_with_a_transaction_that_fails(database: Database) -
         assert tuple(connection.execute(WHO).one()) == (owner, "")
 
 
-async def test_role_and_tenant_end_with_an_asynchronous_transaction(database: Database) -> None:
+async def test_role_tenant_and_settings_end_with_an_asynchronous_query(database: Database) -> None:
     async with database.async_engine.begin() as connection:
         owner, backend = (await connection.execute(text("SELECT current_user, pg_backend_pid()"))).one()
-    async with database.atransaction("a") as connection:
-        assert tuple((await connection.execute(WHO)).one()) == ("rag_app_tenant", "a")
-    with pytest.raises(ProgrammingError):
-        async with database.atransaction("a") as connection:
-            await connection.execute(text("SELECT * FROM nowhere"))
-    with pytest.raises(KeyError):
-        async with database.atransaction("b"):
-            raise KeyError
+    seconds = "SELECT current_setting('lock_timeout') AS lock_timeout"
+    assert (await database.afetch("a", seconds, {}, {"lock_timeout": "7s"}))[0].lock_timeout == "7s"
+    assert (await database.afetch("a", seconds, {}))[0].lock_timeout == "0"
+    assert await database.afetch("a", str(WHO), {}) == [("rag_app_tenant", "a")]
+    with pytest.raises(psycopg.ProgrammingError):
+        await database.afetch("a", "SELECT * FROM nowhere", {})
     async with database.async_engine.begin() as connection:
         assert await connection.scalar(text("SELECT pg_backend_pid()")) == backend
         assert tuple((await connection.execute(WHO)).one()) == (owner, "")
@@ -237,5 +234,4 @@ async def test_hostile_names_are_bound_not_interpolated(database: Database) -> N
     for tenant in HOSTILE:
         with database.transaction(tenant) as connection:
             assert connection.execute(WHO).one()[1] == tenant
-        async with database.atransaction(tenant) as aconnection:
-            assert (await aconnection.execute(WHO)).one()[1] == tenant
+        assert (await database.afetch(tenant, str(WHO), {}))[0][1] == tenant
