@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,9 @@ from rag_app.config import Settings, load_settings
 from rag_app.cross_encoder import Status
 from rag_app.errors import InvalidInputError, unknown_name
 from rag_app.factory import build, open_database, open_flags, prepare_schema
+from rag_app.filters import Filters, parse_filters
 from rag_app.ingestion import Progress
+from rag_app.logs import get_logger
 from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.readers import Item
 from rag_app.schema import (
@@ -27,6 +30,9 @@ from rag_app.schema import (
     checked_name,
 )
 from rag_app.serving import Method
+from rag_app.storage import DenseIndexStatus, TenantStatistics, tenant_statistics
+
+logger = get_logger(__name__)
 
 
 class RagApp:
@@ -59,6 +65,8 @@ class RagApp:
             self.service = self._components.service
             self.pipeline = self._components.retrieval
             opened.callback(self.loop.call, self.service.aclose)
+            self._indexing = ThreadPoolExecutor(1, thread_name_prefix="rag_app-index")
+            opened.callback(self._indexing.shutdown)
             rerankers = self.pipeline.rerankers.values()
             self._cross_encoders = [reranker for reranker in rerankers if isinstance(reranker, CrossEncoderRerank)]
             for reranker in self._cross_encoders:
@@ -90,15 +98,20 @@ class RagApp:
         *,
         tenant: str,
         source: str | None = None,
+        prune: bool = False,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Store documents for `tenant`; storing the same again changes nothing.
+
+        A tenant that has become large gets its dense index in the background; `close` waits for it.
 
         Args:
             items: records (`{"id", "text", "title", "source", "metadata"}`), LlamaIndex documents, files or folders; or
                 one file or folder.
             tenant: whose documents they are.
             source: the source of documents that name none.
+            prune: delete the documents of `source`, or of the tenant if it is None, that are not among `items`; nothing
+                is deleted if an item had to be skipped.
             progress: called with the number of documents done and the id of the last.
 
         Raises:
@@ -107,7 +120,9 @@ class RagApp:
             DatabaseUnavailableError: the database does not answer; documents before stay stored.
         """
         given = [items] if isinstance(items, str | Path) else items
-        return self._components.ingestion.run(given, tenant=tenant, source=source, progress=progress)
+        report = self._components.ingestion.run(given, tenant=tenant, source=source, prune=prune, progress=progress)
+        self._indexing.submit(self._reindex_in_background, tenant)
+        return report
 
     async def aingest(self, items: Iterable[Item] | str | Path, **options: Any) -> IngestReport:
         """Do what `ingest` does, without blocking the loop."""
@@ -122,6 +137,7 @@ class RagApp:
         secondary_sources: Sequence[str] = (),
         primary_budget: int | None = None,
         secondary_budget: int | None = None,
+        filters: Filters | None = None,
         method: Method = "production_rag",
     ) -> RetrievalResult:
         """Find the context that answers `query` from the documents of `tenant`.
@@ -133,6 +149,8 @@ class RagApp:
             secondary_sources: the sources that share the secondary budget.
             primary_budget: tokens for the primary source; the configured one if None.
             secondary_budget: tokens for the secondary sources; the configured one if None.
+            filters: what the metadata of a document must hold to be found: values by key, each one value or a list of
+                which any will do. Keys are `doc_id`, `kind`, `title` and those in `retrieval.filter_keys`.
             method: "production_rag", the four stages; "context_retriever", the old way; or "by_flags", which sends the
                 tenant to one of them.
 
@@ -140,9 +158,12 @@ class RagApp:
             The chunks, the context and the trace. A part that failed is in the trace; an empty result says why.
 
         Raises:
-            InvalidInputError: an argument is of a wrong type, names no tenant or source, or is a budget below 0.
+            InvalidInputError: an argument is of a wrong type, names no tenant or source, filters by a key that is not
+                allowed, or is a budget below 0.
         """
-        request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
+        request = self._request(
+            query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget, filters
+        )
         return self.loop.call(self.service.answer, request, _checked_method(method))
 
     async def aretrieve(
@@ -154,10 +175,13 @@ class RagApp:
         secondary_sources: Sequence[str] = (),
         primary_budget: int | None = None,
         secondary_budget: int | None = None,
+        filters: Filters | None = None,
         method: Method = "production_rag",
     ) -> RetrievalResult:
         """Do what `retrieve` does, without blocking the loop."""
-        request = self._request(query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget)
+        request = self._request(
+            query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget, filters
+        )
         return await self.loop.acall(self.service.answer, request, _checked_method(method))
 
     def warm_up(self) -> tuple[Status, ...]:
@@ -174,6 +198,45 @@ class RagApp:
     async def adelete(self, doc_id: str, *, tenant: str) -> bool:
         """Do what `delete` does, without blocking the loop."""
         return await asyncio.to_thread(self.delete, doc_id, tenant=tenant)
+
+    def delete_source(self, source: str, *, tenant: str) -> int:
+        """Delete all documents of a source and return how many there were."""
+        return self._components.writer.delete_source(checked_name("tenant", tenant), checked_name("source", source))
+
+    async def adelete_source(self, source: str, *, tenant: str) -> int:
+        """Do what `delete_source` does, without blocking the loop."""
+        return await asyncio.to_thread(self.delete_source, source, tenant=tenant)
+
+    def delete_tenant(self, tenant: str) -> int:
+        """Delete all documents of a tenant, and its dense index, and return how many documents there were."""
+        deleted = self._components.writer.delete_tenant(checked_name("tenant", tenant))
+        self._indexing.submit(self._reindex_in_background, tenant)
+        return deleted
+
+    async def adelete_tenant(self, tenant: str) -> int:
+        """Do what `delete_tenant` does, without blocking the loop."""
+        return await asyncio.to_thread(self.delete_tenant, tenant)
+
+    def reindex(self, tenant: str | None = None) -> list[DenseIndexStatus]:
+        """Build, measure or drop the dense index that a tenant's size asks for, or those of all tenants, and wait.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+            StorageError: the database's user does not own the tables.
+        """
+        indexes = self._components.dense_indexes
+        tenants = indexes.tenants() if tenant is None else [checked_name("tenant", tenant)]
+        return [indexes.refresh(each) for each in tenants]
+
+    def stats(self, tenant: str) -> TenantStatistics:
+        """Count what a tenant has stored; this reads all its rows."""
+        return tenant_statistics(self.database, self._components.dense_indexes, checked_name("tenant", tenant))
+
+    def _reindex_in_background(self, tenant: str) -> None:
+        try:
+            self.reindex(tenant)
+        except Exception as error:  # noqa: BLE001 - what is stored is found without an index too
+            logger.warning("a dense index was not built, run rag-app db reindex: %s", error)
 
     def close(self) -> None:
         """Close the connections; closing again does nothing. The embedded server stops with its last process."""
@@ -195,6 +258,7 @@ class RagApp:
         secondary_sources: Sequence[str],
         primary_budget: int | None,
         secondary_budget: int | None,
+        filters: Filters | None,
     ) -> RetrievalQuery:
         if not isinstance(query, str):
             raise InvalidInputError(f"query must be a string, not {type(query).__name__}")
@@ -212,6 +276,7 @@ class RagApp:
             query_str=query,
             tenant=checked_name("tenant", tenant),
             sources=sources,
+            filters=parse_filters(filters, self.settings.retrieval.filter_keys),
             budget=TokenBudget(
                 defaults.primary_budget if primary_budget is None else primary_budget,
                 defaults.secondary_budget if secondary_budget is None else secondary_budget,

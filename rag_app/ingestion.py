@@ -7,7 +7,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import NamedTuple
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -19,6 +18,7 @@ from rag_app.readers import Item, Read, read
 from rag_app.schema import IngestReport, ParsedDocument, Skipped, checked_name
 from rag_app.storage import DocumentWriter, TenantCatalog
 
+_BATCH_CHARACTERS = 1_000_000
 _OUTCOMES = ("added", "updated", "unchanged")
 Progress = Callable[[int, str], None]
 """Called with the number of documents done and the id of the last."""
@@ -42,7 +42,7 @@ class IngestionPipeline:
         embed_model: embeds the children.
         analyzer: makes the children's search tokens.
         index_settings: what the stored index depends on, by name.
-        batch_size: how many documents are embedded at once.
+        batch_size: how many documents are embedded and written at once; fewer where they are long.
         max_file_mb: the largest file that is read.
     """
 
@@ -56,7 +56,7 @@ class IngestionPipeline:
         embed_model: BaseEmbedding,
         analyzer: PersianAnalyzer,
         index_settings: Mapping[str, str],
-        batch_size: int = 32,
+        batch_size: int = 128,
         max_file_mb: float = 20,
     ) -> None:
         self._writer = writer
@@ -75,11 +75,14 @@ class IngestionPipeline:
         *,
         tenant: str,
         source: str | None = None,
+        prune: bool = False,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Ingest `items` and report; what can not be read is skipped and reported, and the rest goes on.
 
-        Of several documents with one id, the first is stored; the others are reported as skipped.
+        Of several documents with one id, the first is stored; the others are reported as skipped. With `prune`, the
+        documents of `source`, or of the tenant if it is None, that are not among `items` are deleted at the end, unless
+        something was skipped or nothing was read: what could not be read may be one of them.
 
         Raises:
             InvalidInputError: `tenant` or `source` can not be used.
@@ -108,20 +111,22 @@ class IngestionPipeline:
                 counts.update({outcome: 1, "chunks": chunks})
                 if progress is not None:
                     progress(sum(counts[name] for name in _OUTCOMES), doc_id)
-        return IngestReport(**counts, skipped=tuple(skipped), seconds=time.perf_counter() - started)
+        deleted = self._writer.delete_others(tenant, source, seen) if prune and seen and not skipped else 0
+        return IngestReport(**counts, deleted=deleted, skipped=tuple(skipped), seconds=time.perf_counter() - started)
 
     def _store(self, tenant: str, documents: Mapping[str, Document]) -> Iterator[tuple[str, str, int]]:
-        """Write what changed; yield for each document the outcome, its id and how many chunks were written."""
+        """Write what changed, all or nothing; yield for each document the outcome, its id and its chunks if written."""
         hashes = {doc_id: self._hash(document) for doc_id, document in documents.items()}
         stored = self._writer.hashes(tenant, documents)
         changed = [document for doc_id, document in documents.items() if stored.get(doc_id) != hashes[doc_id]]
         parsed = self._parse(tenant, changed, hashes)
+        if parsed:
+            self._writer.write(tenant, *parsed.values())
         for doc_id in documents:
             if doc_id not in parsed:
                 yield "unchanged", doc_id, 0
-                continue
-            self._writer.write(tenant, parsed[doc_id])
-            yield "updated" if doc_id in stored else "added", doc_id, len(parsed[doc_id].children)
+            else:
+                yield "updated" if doc_id in stored else "added", doc_id, len(parsed[doc_id].children)
 
     def _fingerprint(self, parser: NodeParser) -> str:
         return json.dumps([self._index_settings, parser.to_dict()], sort_keys=True, default=str)
@@ -166,6 +171,15 @@ class IngestionPipeline:
         return parsed
 
 
-def _batches(entries: Iterator[Read], size: int) -> Iterator[list[Read]]:
-    while batch := list(islice(entries, size)):
+def _batches(entries: Iterable[Read], most: int) -> Iterator[list[Read]]:
+    """Yield the entries in lists of so many at most, and of fewer where they are long."""
+    batch: list[Read] = []
+    characters = 0
+    for entry in entries:
+        batch.append(entry)
+        characters += len(entry.text) if isinstance(entry, Document) else 0
+        if len(batch) >= most or characters >= _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
         yield batch

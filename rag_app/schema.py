@@ -371,11 +371,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What an ingestion did; counts are of documents."""
+    """What an ingestion did; counts are of documents, `chunks` are those written."""
 
     added: int
     updated: int
     unchanged: int
+    deleted: int
     chunks: int
     skipped: tuple[Skipped, ...]
     seconds: float

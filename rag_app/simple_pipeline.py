@@ -96,7 +96,7 @@ class SimplePipeline:
             async with asyncio.timeout(max(LAST_CHANCE_S, query.deadline.remaining() / 4)):
                 await self.catalog.aresolve(query, await self.catalog.asnapshot(query.tenant))
         except Exception as error:  # noqa: BLE001 - the search itself does not need it
-            query.trace.degrade("retrieval", "catalog", error, "every chunk compared")
+            logger.warning("ContextRetriever compares every chunk: %s", kind_of(error))
 
     async def _fit(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
         if not nodes:

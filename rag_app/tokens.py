@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
+from functools import lru_cache
 
 # What a word of n characters costs at most, by script: Gemini's vocabulary holds most short Persian words whole and
 # splits long or inflected ones about every third letter; digits and the
 # half-space are single tokens.
-_PIECES = re.compile(
-    r"(?P<digit>\d)"
-    r"|(?P<latin>[A-Za-z]+)"
-    r"|(?P<arabic>[\u0620-\u065f\u066e-\u06d3\u06d5-\u06ef\u06fa-\u06ff\ufb50-\ufdff\ufe70-\ufefe]+)"
-    r"|(?P<joiner>\u200c)"
-    r"|(?P<newlines>\n+)"
-    r"|(?P<spaces>[^\S\n]+)"
-    r"|(?P<other>.)"
-)
+_ARABIC = r"\u0620-\u065f\u066e-\u06d3\u06d5-\u06ef\u06fa-\u06ff\ufb50-\ufdff\ufe70-\ufefe"
+_ARABIC_WORD = re.compile(rf"[{_ARABIC}]+")
+_LATIN_WORD = re.compile(r"[A-Za-z]+")
+_SINGLE = re.compile(r"[\d\u200c]|\n+")
+_SPACES = re.compile(r"[^\S\n]{2,}")
+_OTHER = re.compile(rf"[^\d\sA-Za-z\u200c{_ARABIC}]")
+
+
+_REMEMBERED_LENGTH = 1000  # characters
 
 
 class EstimatedTokenCounter:
@@ -30,18 +30,17 @@ class EstimatedTokenCounter:
 
     def count(self, text: str) -> int:
         """Return at least the number of tokens of `text`."""
-        total = 0
-        for piece in _PIECES.finditer(text):
-            kind, length = piece.lastgroup, piece.end() - piece.start()
-            if kind == "arabic":
-                total += math.ceil(length / 2.5)
-            elif kind == "latin":
-                total += math.ceil(length / 3)
-            elif kind in ("digit", "joiner", "newlines"):
-                total += 1
-            elif kind == "spaces":
-                total += length // 2  # one space belongs to the next word
-            else:
-                char = piece.group()
-                total += 1 if char.isascii() else len(char.encode("utf-8", "surrogatepass"))
-        return total
+        return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _count(text)
+
+
+def _count(text: str) -> int:
+    return (
+        sum(-(-2 * len(word) // 5) for word in _ARABIC_WORD.findall(text))
+        + sum(-(-len(word) // 3) for word in _LATIN_WORD.findall(text))
+        + len(_SINGLE.findall(text))
+        + sum(len(spaces) // 2 for spaces in _SPACES.findall(text))  # one space belongs to the next word
+        + sum(1 if char.isascii() else len(char.encode("utf-8", "surrogatepass")) for char in _OTHER.findall(text))
+    )
+
+
+_remembered = lru_cache(maxsize=10_000)(_count)  # a sentence is counted again at each level that it is packed into

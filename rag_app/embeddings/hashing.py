@@ -26,6 +26,7 @@ class HashingEmbedding(BaseEmbedding):
     """
 
     embed_dim: int = 1024
+    embed_batch_size: int = 256
     _analyzer: PersianAnalyzer = PrivateAttr(default_factory=PersianAnalyzer)
     _vectorizer: Any = PrivateAttr(default=None)
 

@@ -7,6 +7,7 @@ from rag_app.storage.dense_index import DenseIndexes, DenseIndexStatus
 from rag_app.storage.documents import DocumentWriter
 from rag_app.storage.embedded import start_embedded
 from rag_app.storage.shadow_store import Comparison, ShadowStore
+from rag_app.storage.statistics import SourceStatistics, TenantStatistics, tenant_statistics
 from rag_app.storage.vector_store import TenantPGVectorStore
 
 __all__ = [
@@ -17,7 +18,10 @@ __all__ = [
     "DenseIndexes",
     "DocumentWriter",
     "ShadowStore",
+    "SourceStatistics",
     "TenantCatalog",
     "TenantPGVectorStore",
+    "TenantStatistics",
     "start_embedded",
+    "tenant_statistics",
 ]

@@ -75,7 +75,9 @@ class TenantCatalog:
                 {row.source: row.documents for row in counted},
                 {row.source: row.chunks for row in counted},
             )
-        known = self._snapshots[tenant] = replace(known, ef_search=ef_search)
+        if known.ef_search != ef_search:
+            known = replace(known, ef_search=ef_search)
+        self._snapshots[tenant] = known
         self._snapshots.move_to_end(tenant)
         if len(self._snapshots) > self._max_tenants:
             self._snapshots.popitem(last=False)

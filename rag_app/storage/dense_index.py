@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, LiteralString
 
+import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, text
 
+from rag_app.errors import StorageError
 from rag_app.logs import get_logger
 from rag_app.storage.database import Database
 from rag_app.storage.vector_store import TenantPGVectorStore
@@ -136,7 +138,7 @@ class DenseIndexes:
 
         Raises:
             DatabaseUnavailableError: the database does not answer.
-            sqlalchemy.exc.ProgrammingError: the user does not own the tables.
+            StorageError: the user does not own the tables.
         """
         if self._is_due(tenant):
             with self._database.maintenance() as connection:
@@ -170,7 +172,11 @@ class DenseIndexes:
             connection.execute(
                 text("SELECT set_config('maintenance_work_mem', :memory, false)"), {"memory": f"{self._memory_mb}MB"}
             )
-            self._build(connection, tenant, index)
+            try:
+                self._build(connection, tenant, index)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise StorageError(f"a dense index needs the owner of the tables: {error}") from error
+            connection.execute(text("ANALYZE rag_app.data_chunks"))
             logger.info("dense index built of %d chunks in %.1f s", chunks, time.perf_counter() - started)
         ef_search, recall = self._measure(tenant)
         with self._database.transaction(tenant) as own:

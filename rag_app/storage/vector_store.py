@@ -32,8 +32,9 @@ _INDEXED: LiteralString = """
         ORDER BY embedding::halfvec({embed_dim}) <=> %(embedding)s::halfvec LIMIT %(limit)s
     ) AS nearest ORDER BY distance, node_id
 """
-# A filter may pass few of the nearest; the search goes on until enough do, at worst through the whole graph.
-_SEARCH_ON = {"hnsw.iterative_scan": "relaxed_order", "hnsw.max_scan_tuples": str(2**31 - 1)}
+# A filter may pass few of the nearest; the search goes on until enough do, at worst through the whole graph. And the
+# planner, whose statistics may be of before the tenant came, is not to compare all chunks instead.
+_SEARCH_ON = {"hnsw.iterative_scan": "relaxed_order", "hnsw.max_scan_tuples": str(2**31 - 1), "enable_sort": "off"}
 
 
 class TenantPGVectorStore(PGVectorStore):

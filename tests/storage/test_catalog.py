@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from rag_app import RagApp
 from rag_app.errors import DatabaseUnavailableError, IndexMismatchError
@@ -60,14 +61,18 @@ async def test_a_write_of_another_process_is_in_the_next_snapshot(app: RagApp, d
     assert (snapshot.generation, snapshot.documents) == (7, {})
 
 
-async def test_documents_are_counted_again_only_after_a_write(app: RagApp, database: Database, tenant: str) -> None:
+async def test_documents_are_counted_again_only_after_a_write(
+    app: RagApp, database: Database, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counted: list[str] = []
 
-    def note(*arguments: object) -> None:
-        if "count(*)" in str(arguments[2]):
-            counted.append(str(arguments[2]))
+    fetch = database.afetch
 
-    event.listen(database.async_engine.sync_engine, "before_cursor_execute", note)
+    async def noted(tenant: str, query: str, *arguments: object) -> list[Any]:
+        counted.extend([query] if "count(*)" in query else [])
+        return await fetch(tenant, query, *arguments)
+
+    monkeypatch.setattr(database, "afetch", noted)
     catalog = TenantCatalog(database)
     app.ingest(RECORDS, tenant=tenant)
     first = await catalog.asnapshot(tenant)

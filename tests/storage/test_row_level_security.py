@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 from rag_app import RagApp
 from rag_app.storage import Database
 
-TABLES = ("tenants", "documents", "parents", "data_chunks")
+TABLES = ("tenants", "documents", "parents", "data_chunks", "deletions", "dense_indexes")
 RECORDS = [
     {"id": "m1", "title": "ارسال", "text": "ارسال سفارش تا سه روز کاری طول می‌کشد.", "source": "manual"},
     {"id": "m2", "title": "مرجوعی", "text": "کالا تا هفت روز پس از تحویل مرجوع می‌شود.", "source": "faq"},
@@ -65,7 +65,11 @@ def filled(url: str) -> Iterator[RagApp]:
     """An application whose tenants `a` and `b` have the same texts."""
     with RagApp.from_config(database={"url": url}, deadline_s=30, retrieval={"leg_timeout_s": 20}) as app:
         for tenant in ("a", "b"):
-            assert app.ingest(RECORDS, tenant=tenant).added == len(RECORDS)
+            gone = {"id": "gone", "text": "این سند پاک می‌شود."}
+            assert app.ingest([*RECORDS, gone], tenant=tenant).added == len(RECORDS) + 1
+            assert app.delete("gone", tenant=tenant)
+            with app.database.transaction(tenant) as connection:
+                connection.execute(text("INSERT INTO rag_app.dense_indexes VALUES (:t, 1, NULL, 0)"), {"t": tenant})
         yield app
 
 

@@ -116,6 +116,8 @@ def test_upgrade_brings_a_fresh_database_to_the_latest_version(database: Databas
     assert tables(database) == {
         "alembic_version",
         "data_chunks",
+        "deletions",
+        "dense_indexes",
         "documents",
         "flag_changes",
         "flags",

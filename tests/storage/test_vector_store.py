@@ -133,9 +133,9 @@ async def test_a_query_runs_as_the_tenant_under_row_level_security(store: Tenant
 async def test_metadata_filters_are_refused(store: TenantPGVectorStore, filters: list[MetadataFilter]) -> None:
     query = nearest()
     query.filters = MetadataFilters(filters=list(filters))
-    with pytest.raises(InvalidInputError, match=r"tenant= and sources="):
+    with pytest.raises(InvalidInputError, match=r"tenant=, sources= and doc_ids="):
         store.query(query, tenant="a")
-    with pytest.raises(InvalidInputError, match=r"tenant= and sources="):
+    with pytest.raises(InvalidInputError, match=r"tenant=, sources= and doc_ids="):
         await store.aquery(query, tenant="a")
 
 
@@ -186,15 +186,13 @@ async def test_reading_or_writing_past_the_tenant_is_refused(store: TenantPGVect
 
 
 def test_the_sql_text_holds_no_value(store: TenantPGVectorStore) -> None:
-    hostile = TENANTS[2]
-    statement = store._build_query(QUESTION.tolist(), 7, tenant=hostile, sources=[SOURCES[2], "manual"])
-    compiled = statement.compile(store._database.engine)
-    assert hostile not in str(compiled)
-    assert SOURCES[2] not in str(compiled)
-    assert "manual" not in str(compiled)
-    assert hostile in compiled.params.values()
-    assert [SOURCES[2], "manual"] in compiled.params.values()
-    assert 7 in compiled.params.values()
-    assert str(compiled) == str(
-        store._build_query(QUESTION.tolist(), 9, tenant="b", sources=["q"]).compile(store._database.engine)
-    )
+    hostile, ids = TENANTS[2], frozenset(["d'; DROP TABLE x --"])
+    for ef_search in (None, 100):
+        tenant, query, parameters, _ = store._search(
+            QUESTION.tolist(), 7, None, tenant=hostile, sources=[SOURCES[2]], doc_ids=ids, ef_search=ef_search
+        )
+        assert (tenant, parameters["sources"], parameters["doc_ids"]) == (hostile, [SOURCES[2]], list(ids))
+        _, other, _, _ = store._search(
+            QUESTION.tolist(), 9, None, tenant="b", sources=None, doc_ids=None, ef_search=ef_search
+        )
+        assert query == other
