@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from llama_index.core.schema import Document
 
+from rag_app import RagApp
 from rag_app.readers import Item, Read, read
 from rag_app.schema import Skipped
+from tests.conversion.files import docx, paragraph
 
 Write = Callable[[str, str | bytes], Path]
 GOOD = {"id": "good", "text": "متن"}
@@ -333,7 +335,46 @@ def test_a_long_cell_of_a_record_is_text_to_read_and_a_number_of_the_row_no_fiel
     assert document.metadata == {"kind": "record", "doc_id": "p.csv#1", "source": "shop", "title": "کتاب"}
 
 
+FILES = Path(__file__).parent / "conversion" / "data"
+
+
+def test_a_page_a_word_document_and_a_pdf_are_named_as_other_files_are(folder: Path, write: Write) -> None:
+    write("web/my-page.html", "<p>متن صفحه")
+    write("word/a.DOCX", (FILES / "writer.docx").read_bytes())
+    write("pdf/price-list.pdf", (FILES / "fpdf2.pdf").read_bytes())
+    documents = [entry for entry in read_all(folder) if isinstance(entry, Document)]
+    assert [document.metadata for document in documents] == [
+        {"doc_id": "pdf/price-list.pdf", "source": "pdf", "title": "price list"},
+        {"doc_id": "web/my-page.html", "source": "web", "title": "my page"},
+        {"doc_id": "word/a.DOCX", "source": "word", "title": "ارسال و تحویل"},
+    ]
+    assert all("می‌رسد" in document.text for document in documents if document.metadata["source"] != "web")
+    assert documents[1].text == "متن صفحه"
+
+
 # What is skipped, while the rest is read
+
+
+@pytest.mark.parametrize("suffix", [".html", ".htm", ".docx", ".pdf"])
+def test_a_converted_file_that_is_broken_empty_or_too_large_is_skipped(write: Write, suffix: str) -> None:
+    assert skipped(write(f"a{suffix}", b"\xff\xff")).origin.endswith(suffix)
+    assert skipped(write(f"a{suffix}", b"")).origin.endswith(suffix)
+    assert (
+        "limit is 0.001 (ingestion.max_file_mb)" in skipped(write(f"a{suffix}", bytes(2000)), max_file_mb=0.001).reason
+    )
+
+
+def test_without_the_extra_converted_files_are_skipped_and_the_rest_is_read(
+    folder: Path, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pdfminer.py").write_text("raise ImportError('not installed')")
+    monkeypatch.syspath_prepend(tmp_path)
+    write("a.pdf", (FILES / "fpdf2.pdf").read_bytes())
+    write("b.html", "<p>متن")
+    entry, document = read_all(folder)
+    assert isinstance(entry, Skipped)
+    assert "pip install 'rag-app[readers]'" in entry.reason
+    assert isinstance(document, Document)
 
 
 def test_a_missing_file_is_skipped(folder: Path) -> None:
@@ -396,9 +437,10 @@ def test_a_file_too_large_is_skipped_unread(write: Write) -> None:
     assert "binary" in skipped(path, max_file_mb=50).reason
 
 
-@pytest.mark.parametrize(("name", "kind"), [("a.pdf", ".pdf files"), ("README", "files without a suffix")])
+@pytest.mark.parametrize(("name", "kind"), [("a.png", ".png files"), ("README", "files without a suffix")])
 def test_an_unknown_suffix_is_skipped_and_the_valid_ones_are_listed(write: Write, name: str, kind: str) -> None:
-    assert skipped(write(name, "متن")).reason == f"{kind} are not read; valid: .csv, .jsonl, .markdown, .md, .txt"
+    valid = ".csv, .docx, .htm, .html, .jsonl, .markdown, .md, .pdf, .txt"
+    assert skipped(write(name, "متن")).reason == f"{kind} are not read; valid: {valid}"
 
 
 def test_what_a_folder_holds_beside_documents_is_skipped_by_name(folder: Path, write: Write) -> None:
@@ -559,3 +601,38 @@ def test_empty_cells_and_lines_after_the_pairs_do_no_harm(write: Write) -> None:
 
 def test_a_faq_whose_header_is_no_csv_is_skipped(write: Write) -> None:
     assert "the first line is not CSV" in skipped(write("faq.csv", '"question,answer\n' + "ا,ب\n" * 50_000)).reason
+
+
+# From every kind of file to an answer
+
+
+def test_a_question_finds_its_answer_in_every_kind_of_file(
+    app: RagApp, tenant: str, folder: Path, write: Write
+) -> None:
+    write("hours.txt", "پشتیبانی هر روز از ساعت ۸ تا ۲۰ پاسخ می‌دهد.")
+    write("payment.md", "# پرداخت\n\nپرداخت قسطی در چهار ماه ممکن است.")
+    page = '<meta charset="windows-1256"><title>درباره ما</title><h2>نشانى</h2><p>دفتر مركزى در اصفهان است.'
+    write("about.html", page.encode("cp1256"))
+    table = "<w:tbl><w:tr><w:tc>{}</w:tc><w:tc>{}</w:tc></w:tr><w:tr><w:tc>{}</w:tc><w:tc>{}</w:tc></w:tr></w:tbl>"
+    cells = [paragraph(cell) for cell in ("کالا", "مدت ضمانت", "ساعت هوشمند", "۲۴ ماه")]
+    write("warranty.docx", docx(paragraph("ضمانت", "Heading1") + table.format(*cells)))
+    write("return.pdf", (FILES / "shaped-before.pdf").read_bytes())
+    write("delivery.pdf", (FILES / "chromium.pdf").read_bytes())
+    write("faq.csv", "question,answer\nآیا فاکتور رسمی می‌دهید؟,بله، برای شرکت‌ها.\n")
+    write("products.jsonl", json.dumps({"id": "p1", "title": "کفش", "text": "کفش کوهنوردی ضدآب است."}))
+    report = app.ingest(folder, tenant=tenant)
+    assert not report.skipped
+    assert report.added == 8
+    for question, doc_id, answer in [
+        ("پشتيباني تا ساعت چند جواب میده؟", "hours.txt", "۲۰"),
+        ("پرداخت قسطی دارین؟", "payment.md", "چهار ماه"),
+        ("دفتر مرکزی کجاست؟", "about.html", "اصفهان"),
+        ("ضمانت ساعت هوشمند چقدره؟", "warranty.docx", "| ساعت هوشمند | ۲۴ ماه |"),
+        ("کالا رو تا کی میشه مرجوع کرد؟", "return.pdf", "۷ روز"),
+        ("سفارش ها چند ساعته به پست میرسه؟", "delivery.pdf", "۲۴ ساعت"),
+        ("فاکتور رسمی", "faq.csv", "برای شرکت‌ها"),
+        ("کفش کوهنوردی", "p1", "ضدآب"),
+    ]:
+        best = app.retrieve(question, tenant=tenant).nodes[0].node
+        assert str(best.metadata["doc_id"]).partition("#")[0] == doc_id, question
+        assert answer in best.get_content(), question

@@ -47,7 +47,10 @@ def current(profile: Profile = None, config: Config = None, data_dir: DataDir = 
 @app.command()
 def ingest(
     paths: Annotated[
-        list[Path], typer.Argument(help="Files or folders: .txt, .md, .jsonl, .csv (question,answer or products).")
+        list[Path],
+        typer.Argument(
+            help="Files or folders: .txt, .md, .html, .docx, .pdf, .jsonl, .csv (question,answer or products)."
+        ),
     ],
     tenant: Tenant,
     source: Annotated[str | None, typer.Option(help="The source of all documents; else each file's folder.")] = None,

@@ -1,4 +1,4 @@
-"""Files and records to LlamaIndex documents: text, Markdown, JSONL, and CSV of questions or of products."""
+"""Files and records to LlamaIndex documents: texts, tables, web pages, Word and PDF documents."""
 
 from rag_app.readers.documents import Read
 from rag_app.readers.files import Item, read

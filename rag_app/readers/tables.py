@@ -13,6 +13,7 @@ from rag_app.errors import ReadError
 from rag_app.persian import fold
 from rag_app.persian.folding import HALF_SPACE
 from rag_app.readers.documents import Read, guarded, make_document, named_by, skipped
+from rag_app.readers.opened import Opened
 from rag_app.readers.records import ANSWER_NAMES, QUESTION_NAMES, pair_document
 
 _TITLE_NAMES = ("title", "name", "product", "product name", "عنوان", "نام", "نام محصول", "نام کالا", "محصول", "کالا")
@@ -26,16 +27,13 @@ Row = Mapping[str, str]
 """A row's cells, none of them None, by the names in the first line."""
 
 
-def read_csv(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
+def read_csv(file: Opened) -> Iterator[Read]:
     """Yield a document for each row of a CSV file, and what was skipped for each row that can not be one.
 
-    Args:
-        text: the file's content.
-        name: the file's name, with which its documents' ids begin.
-        source: the source of rows that name none.
-        origin: what skipped rows are reported under, with the number of the line.
+    Its documents' ids begin with the file's name.
     """
-    rows = csv.DictReader(io.StringIO(text), restval="")
+    rows = csv.DictReader(io.StringIO(file.text()), restval="")
+    origin = file.origin
     try:
         columns = {_plain(column): column for column in rows.fieldnames or ()}
     except csv.Error as error:
@@ -58,7 +56,7 @@ def read_csv(text: str, name: str, source: str, origin: str) -> Iterator[Read]:
             continue
         if row is None:
             return
-        yield guarded(partial(_checked, make, row, name, source), f"{origin}:{rows.line_num}")
+        yield guarded(partial(_checked, make, row, file.name, file.source), f"{origin}:{rows.line_num}")
 
 
 def _plain(column: str) -> str:

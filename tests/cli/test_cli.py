@@ -143,10 +143,10 @@ def test_db_current_and_upgrade_show_the_version(empty_url: str) -> None:
 
 def test_ingest_prints_the_counts_and_what_was_skipped(empty_url: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ارسال رایگان است.", "utf-8")
-    (tmp_path / "b.pdf").write_bytes(b"%PDF")
+    (tmp_path / "b.png").write_bytes(b"\x89PNG")
     lines = run("ingest", tmp_path, "--tenant", "t1").splitlines()
     assert lines[0].startswith("1 added, 0 updated, 0 unchanged, 1 chunks written, 1 skipped, in ")
-    assert lines[1].startswith(f"  skipped {tmp_path / 'b.pdf'}: .pdf files are not read")
+    assert lines[1].startswith(f"  skipped {tmp_path / 'b.png'}: .png files are not read")
     assert len(lines) == 2
     assert run("ingest", tmp_path, "--tenant", "t1").startswith("0 added, 0 updated, 1 unchanged, 0 chunks written")
 
@@ -160,7 +160,7 @@ def test_ingest_stores_under_the_given_source(empty_url: str, tmp_path: Path) ->
 
 def test_ingest_json_is_json_alone(empty_url: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ارسال رایگان است.", "utf-8")
-    (tmp_path / "ب.pdf").write_bytes(b"%PDF")
+    (tmp_path / "ب.png").write_bytes(b"\x89PNG")
     output = run("ingest", tmp_path, "--tenant", "t1", "--json")
     report = json.loads(output)
     assert {name: report[name] for name in ("added", "updated", "unchanged", "chunks")} == {
@@ -169,21 +169,21 @@ def test_ingest_json_is_json_alone(empty_url: str, tmp_path: Path) -> None:
         "unchanged": 0,
         "chunks": 1,
     }
-    assert [entry["origin"] for entry in report["skipped"]] == [str(tmp_path / "ب.pdf")]
-    assert "ب.pdf" in output  # readable, not escaped
+    assert [entry["origin"] for entry in report["skipped"]] == [str(tmp_path / "ب.png")]
+    assert "ب.png" in output  # readable, not escaped
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_ingest_of_nothing_readable_exits_with_1(empty_url: str, tmp_path: Path, options: list[str]) -> None:
-    (tmp_path / "b.pdf").write_bytes(b"%PDF")
+    (tmp_path / "b.png").write_bytes(b"\x89PNG")
     output = run("ingest", tmp_path, tmp_path / "missing", "--tenant", "t1", *options, status=1)
-    assert "b.pdf" in output
+    assert "b.png" in output
     assert "missing" in output
 
 
 def test_ingest_of_known_documents_beside_unreadable_ones_exits_with_0(empty_url: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ارسال رایگان است.", "utf-8")
-    (tmp_path / "b.pdf").write_bytes(b"%PDF")
+    (tmp_path / "b.png").write_bytes(b"\x89PNG")
     run("ingest", tmp_path, "--tenant", "t1")
     assert "1 unchanged" in run("ingest", tmp_path, "--tenant", "t1", status=0)
 

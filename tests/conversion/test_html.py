@@ -1,0 +1,88 @@
+from collections.abc import Callable
+
+import pytest
+
+from tests.conversion.conftest import Convert
+
+Refused = Callable[[str, str | bytes], str]
+PAGE = """<!doctype html><html lang="fa" dir="rtl"><head><title>راهنمای  خرید</title><style>p{}</style></head><body>
+<nav>خانه</nav><header><h1>خرید از <b>ما</b></h1></header>
+<p>سفارش‌ها می‌رسند؛ <b>رای</b>گان * و _ و # هم<br>خط دوم
+<p>بند دوم <a href="/about">درباره</a> <a href="https://shop.example/a">پیگیری</a> <a href="tel:02188">02188</a>
+<h2>روش‌ها</h2>
+<ul><li>پست<li>پیک<ul><li>فوری</ul></ul>
+<table><thead><tr><th>روش<th>هزینه</thead><tr><td>پست | عادی<td>۴۵٬۰۰۰<br>تومان</table>
+<details><summary>کی می‌رسد؟</summary>سه روز</details><dl><dt>ضمانت<dd>یک سال</dl>
+<img src="a.png" alt="نمای کالا"><script>var a="<p>x</p>"</script><noscript>ب</noscript><template>ج</template>
+<svg><text>س</text></svg><iframe>ف</iframe><!-- ی --><footer>پانویس</footer>
+<custom-tag>پایان</custom-tag></body></html>"""
+
+
+def test_a_page_keeps_its_structure_and_all_that_is_read(convert: Convert) -> None:
+    page = convert(".html", PAGE)
+    assert page.title == "راهنمای خرید"
+    assert page.text == (
+        "# خرید از ما\n\nسفارش‌ها می‌رسند؛ رایگان * و _ و # هم\nخط دوم\n\n"
+        "بند دوم درباره پیگیری (https://shop.example/a) 02188\n\n## روش‌ها\n\n- پست\n- پیک\n  - فوری\n\n"
+        "| روش | هزینه |\n| --- | --- |\n| پست \\| عادی | ۴۵٬۰۰۰ تومان |\n\n"
+        "کی می‌رسد؟\n\nسه روز\n\nضمانت\n\nیک سال\n\nنمای کالا\n\nپایان"
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<title> </title><h1>خرید <i>آسان</i></h1>", "خرید آسان"),
+        ("<h2>بخش</h2><h1>سرفصل</h1>", "سرفصل"),
+        ("<p>متن<svg><title>نقش</title></svg>", ""),
+    ],
+)
+def test_the_title_is_the_first_heading_where_there_is_none(convert: Convert, html: str, title: str) -> None:
+    assert convert(".htm", html).title == title
+
+
+def test_a_table_that_lays_out_the_page_is_no_table(convert: Convert) -> None:
+    html = "<table><tr><td>منو</td><td><table><tr><td>کالا</td><td>قیمت</td></tr></table>متن</td></tr></table>"
+    assert convert(".html", html).text == "منو\n\n| کالا | قیمت |\n| --- | --- |\n\nمتن"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<meta charset="windows-1256"><p>کتاب'.encode("cp1256"),
+        '<meta http-equiv="content-type" content="text/html; charset=windows-1256"><p>کتاب'.encode("cp1256"),
+        '<?xml version="1.0" encoding="windows-1256"?><p>کتاب'.encode("cp1256"),
+        '<meta charset="windows-1256"><p>کتاب'.encode(),  # converted when it was saved
+        "<p>کتاب".encode(),
+        "<p>کتاب".encode("utf-8-sig"),
+        "<p>کتاب".encode("utf-16"),
+    ],
+)
+def test_the_charset_is_the_one_that_the_page_is_written_in(convert: Convert, content: bytes) -> None:
+    assert convert(".html", content).text == "کتاب"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("<p>کتاب".encode("cp1256"), "not UTF-8: byte 3 is 0x98, and the page declares no charset"),
+        (b'<meta charset="utf-8"><p>\xce', "the file is not UTF-8: byte 25 is 0xce"),
+        (b'<meta charset="klingon"><p>\xce', "the charset 'klingon', which is not known"),
+        (b"\x00\x01binary", "the file is binary: it holds a NUL at 0"),
+    ],
+)
+def test_a_page_that_can_not_be_decoded_is_refused(refused: Refused, content: bytes, reason: str) -> None:
+    assert reason in refused(".html", content)
+
+
+@pytest.mark.parametrize("tag", ["div", "font", "ul><li", "table><tr><td", "blockquote", "b"])
+def test_text_at_any_depth_is_read(convert: Convert, tag: str) -> None:
+    text = convert(".html", f"<{tag}>متن " * 3000 + "ژرف").text
+    assert text.count("متن") == 3000
+    assert "ژرف" in text
+
+
+def test_a_cell_that_claims_a_billion_columns_is_read(convert: Convert) -> None:
+    text = convert(".html", "<table><tr><td colspan=1000000000>متن</table>").text
+    assert "متن" in text
+    assert len(text) < 100_000

@@ -1,0 +1,77 @@
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from rag_app.conversion import Converter
+from rag_app.errors import ReadError
+from tests.conversion.conftest import Convert
+from tests.conversion.files import DATA, pdf
+
+Refused = Callable[[str, str | bytes], str]
+SENTENCE = (
+    "سفارش‌ها ظرف ۲۴ ساعت (به‌جز جمعه) به پست می‌رسد و کالای شما با کد ORD-12345 تا ۳ روز بعد تحویل می‌شود؛ "
+    "پیگیری از https://shop.example/track یا تلفن ۰۲۱-۸۸۷۷۶۶۵۵ است."
+)
+TABLE = "| روش | هزینهٔ ارسال |\n| --- | --- |\n| پست | ۴۵٬۰۰۰ تومان |\n| پیک | 85,000 |"
+
+
+@pytest.mark.parametrize("name", ["chromium", "writer", "fpdf2"])
+def test_wrapped_persian_of_any_program_is_read_as_it_was_written(convert: Convert, name: str) -> None:
+    text = convert(".pdf", (DATA / f"{name}.pdf").read_bytes()).text
+    heading, rest = text.split("\n", 1)
+    assert heading == "ارسال و تحویل"
+    assert rest.strip().startswith(f"{SENTENCE}\n")
+    assert text.endswith("\n\nکالاهای شکستنی بیمه می‌شوند.")  # the second page
+    assert "۴۵٬۰۰۰ تومان" in text
+
+
+@pytest.mark.parametrize("name", ["chromium", "fpdf2"])
+def test_rows_whose_cells_stand_apart_are_a_table(convert: Convert, name: str) -> None:
+    assert f"\n\n{TABLE}\n\n" in convert(".pdf", (DATA / f"{name}.pdf").read_bytes()).text
+
+
+def test_letters_that_were_shaped_before_are_plain_letters(convert: Convert) -> None:
+    assert convert(".pdf", (DATA / "shaped-before.pdf").read_bytes()).text == (
+        "راهنمای مرجوع کردن کالا: کالای سالم را تا ۷ روز (یک هفته) پس فرستید و ۱٬۲۵۰٬۰۰۰ تومان بگیرید."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "title"), [(b"Price list", "Price list"), (b"price.docx", ""), (b"Untitled", ""), (b"", "")]
+)
+def test_a_title_is_kept_unless_a_program_made_it_up(convert: Convert, given: bytes, title: str) -> None:
+    assert convert(".pdf", pdf(b"BT /F 12 Tf 72 720 Td (Hello) Tj ET", title=given)).title == title
+    assert convert(".pdf", (DATA / "chromium.pdf").read_bytes()).title == "ارسال و تحویل"
+
+
+def test_english_is_read(convert: Convert) -> None:
+    drawing = b"BT /F 12 Tf 72 720 Td (Returns within 7 days \\(paid\\).) Tj 0 -14 Td (Call 021-88.) Tj ET"
+    assert convert(".pdf", pdf(drawing)).text == "Returns within 7 days (paid).\nCall 021-88."
+
+
+def test_a_scan_is_refused_and_told_what_it_needs(refused: Refused) -> None:
+    assert refused(".pdf", pdf(b"0 0 100 100 re f")) == (
+        "the PDF holds no text, only pictures; text must be recognised first (OCR), for example by ocrmypdf -l fas"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is no PDF"),
+        (b"%PDF-1.4 junk", "the file is no PDF"),
+        ((DATA / "chromium.pdf").read_bytes()[:10_000], "the file is broken"),
+        ((DATA / "encrypted.pdf").read_bytes(), "the PDF is encrypted; save it without a password"),
+        (pdf(b"BT /F 12 Tf (x) Tj ET", count=100_000), "the PDF has more than 5000 pages; split it"),
+    ],
+)
+def test_what_is_broken_encrypted_or_endless_is_refused(refused: Refused, content: bytes, reason: str) -> None:
+    assert reason in refused(".pdf", content)
+
+
+def test_a_page_that_unpacks_to_more_than_the_memory_allowed_is_refused() -> None:
+    bomb = pdf(zlib.compress(bytes(300_000_000), 9), compression=b"/Filter/FlateDecode")
+    assert len(bomb) < 500_000
+    with Converter(memory_mb=300) as converter, pytest.raises(ReadError, match="takes more than 300 MB of memory"):
+        converter.convert(".pdf", bomb, max_mb=2)
