@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +20,7 @@ from rag_app.cli.verify import verify
 if TYPE_CHECKING:
     from rag_app.config import Settings
     from rag_app.evaluation import BeirDataset, EvaluationReport
+    from rag_app.storage import Database
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
@@ -35,13 +38,42 @@ def rag_app() -> None:
 @db.command()
 def upgrade(profile: Profile = None, config: Config = None, data_dir: DataDir = None) -> None:
     """Bring the schema to the latest version; safe to run again and beside other processes."""
-    typer.echo(_schema("upgrade", profile, config, data_dir))
+    from rag_app.storage import schema_version
+
+    with _database(profile, config, data_dir) as database:
+        typer.echo(schema_version.upgrade(database))
+
+
+@db.command()
+def downgrade(
+    version: Annotated[str, typer.Argument(help="The version to go back to, such as 0001, or none.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Going to none, do drop every document of every tenant.")] = False,
+    profile: Profile = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take the schema back to an earlier version, for an older rag-app.
+
+    Going below 0003 loses the flags, their history and the shadow comparisons; below 0002, nothing; below 0001, to
+    none, every document of every tenant. Stop what uses the database first: an application whose
+    database.auto_upgrade is on brings the schema to the latest again, without what was lost.
+    """
+    from rag_app.errors import InvalidInputError
+    from rag_app.storage import schema_version
+
+    if version == schema_version.NONE and not yes:
+        raise InvalidInputError("downgrading to none drops every document of every tenant: if you mean it, add --yes")
+    with _database(profile, config, data_dir) as database:
+        typer.echo(schema_version.downgrade(database, version))
 
 
 @db.command()
 def current(profile: Profile = None, config: Config = None, data_dir: DataDir = None) -> None:
     """Show the version of the schema."""
-    typer.echo(_schema("current", profile, config, data_dir) or "none: run rag-app db upgrade")
+    from rag_app.storage import schema_version
+
+    with _database(profile, config, data_dir) as database:
+        typer.echo(schema_version.current(database) or f"{schema_version.NONE}: run rag-app db upgrade")
 
 
 @app.command()
@@ -171,13 +203,13 @@ def _on_its_own(settings: Settings) -> Settings:
     return settings.model_copy(update={"data_dir": settings.data_dir / "eval" / index, "database": database})
 
 
-def _schema(action: str, profile: str | None, config: Path | None, data_dir: Path | None) -> str | None:
+@contextmanager
+def _database(profile: str | None, config: Path | None, data_dir: Path | None) -> Iterator[Database]:
     from rag_app.config import load_settings
     from rag_app.factory import open_database
-    from rag_app.storage import schema_version
 
     database = open_database(load_settings(config, profile=profile, data_dir=data_dir))
     try:
-        return schema_version.upgrade(database) if action == "upgrade" else schema_version.current(database)
+        yield database
     finally:
         database.engine.dispose()
