@@ -12,6 +12,7 @@ from sqlalchemy.exc import InternalError, ProgrammingError
 
 from rag_app.errors import InvalidInputError, SchemaVersionError, StorageError, unknown_name
 from rag_app.storage.database import SCHEMA, Database
+from rag_app.storage.server_version import require_versions
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -31,11 +32,15 @@ def current(database: Database) -> str | None:
 def upgrade(database: Database) -> str:
     """Bring the schema to the latest version, safely beside other processes, and return that version.
 
+    A pgvector in the database that is too old is updated, where the server has a newer one.
+
     Raises:
+        ServerVersionError: PostgreSQL or pgvector is too old, or the server has no pgvector.
         SchemaVersionError: the schema is newer.
         StorageError: the user may not create what the schema needs, such as the extension `vector`.
     """
     with _migrating(database) as (connection, found):
+        require_versions(connection, update=True)
         if found != LATEST:
             connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
             _migrate(connection, "upgrade", LATEST)
@@ -67,12 +72,14 @@ def downgrade(database: Database, version: str) -> str:
 
 
 def require_latest(database: Database) -> None:
-    """Check that the schema fits this package.
+    """Check that the server and the schema fit this package.
 
     Raises:
+        ServerVersionError: PostgreSQL or pgvector is too old, or the server has no pgvector.
         SchemaVersionError: the schema is missing, older or newer.
     """
     with database.transaction() as connection:
+        require_versions(connection)
         found = _current(connection)
     if found != LATEST:
         raise _mismatch(found)
