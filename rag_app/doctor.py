@@ -15,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from rag_app.config import Settings
@@ -28,6 +27,7 @@ from rag_app.errors import ComponentError, InvalidInputError, RagAppError, unkno
 from rag_app.factory import open_database
 from rag_app.schema import TenantSnapshot, checked_name
 from rag_app.storage import Database, TenantCatalog, schema_version
+from rag_app.storage.server_version import NEEDED, ServerVersions, read_versions
 
 State = Literal["ok", "warning", "problem"]
 
@@ -52,7 +52,6 @@ _SWITCHES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _PLACES = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "RAG_APP_CACHE_DIR")
 _AT_ONCE = 4  # pairs
-_VECTOR = text("SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'")
 
 
 @dataclass(frozen=True)
@@ -240,10 +239,10 @@ def _database(settings: Settings, tenant: str | None, source: str | None) -> Ite
         return
     try:
         with database.transaction() as connection:
-            vector = connection.execute(_VECTOR).one_or_none()
+            versions = read_versions(connection)
         found = schema_version.current(database)
         yield Check("database", "ok", _place(settings, database))
-        yield _vector(*(vector or (None, None)))
+        yield _versions(versions)
         yield _schema(found, auto_upgrade=settings.database.auto_upgrade)
         if tenant is not None:
             yield _documents(_snapshot(database, tenant, found), source)
@@ -261,12 +260,13 @@ def _place(settings: Settings, database: Database) -> str:
     return f"PostgreSQL at {url.render_as_string(hide_password=True)} answers"
 
 
-def _vector(available: str | None, installed: str | None) -> Check:
-    if installed is not None:
-        return Check("pgvector", "ok", f"pgvector {installed}")
-    if available is not None:
-        return Check("pgvector", "ok", f"pgvector {available} is there, and `rag-app db upgrade` enables it")
-    return Check("pgvector", "problem", "the server has no pgvector", "install the extension `vector` on the server")
+def _versions(found: ServerVersions) -> Check:
+    finding = f"PostgreSQL {found.postgres}, pgvector {found.installed or found.available or 'missing'}"
+    if (lack := found.lack) is not None:
+        return Check("versions", "problem", f"{finding}; {NEEDED}", lack.answer)
+    if found.installed is None:
+        finding += " is there, and `rag-app db upgrade` enables it"
+    return Check("versions", "ok", finding)
 
 
 def _schema(found: str | None, *, auto_upgrade: bool) -> Check:

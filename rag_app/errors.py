@@ -10,7 +10,8 @@
     ├── StorageError              the database refused or could not serve
     │   ├── DatabaseUnavailableError
     │   ├── EmbeddedDatabaseError the embedded server did not start
-    │   └── SchemaVersionError    the schema is older or newer than this package
+    │   ├── SchemaVersionError    the schema is older or newer than this package
+    │   └── ServerVersionError    PostgreSQL or pgvector is too old, or pgvector is missing
     └── ComponentError            a model or other component could not be loaded or run
         └── InvalidAnswerError    it gave something else than was asked of it
 """
@@ -55,6 +56,10 @@ class EmbeddedDatabaseError(StorageError):
 
 class SchemaVersionError(StorageError):
     """The database schema is older or newer than this package."""
+
+
+class ServerVersionError(StorageError):
+    """PostgreSQL or pgvector is too old, or pgvector is missing."""
 
 
 class ComponentError(RagAppError):

@@ -66,6 +66,7 @@ def prepare_schema(settings: Settings, database: Database) -> None:
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
+        ServerVersionError: its PostgreSQL or pgvector is too old, or it has no pgvector.
         SchemaVersionError: its schema is not this package's, and is newer or `database.auto_upgrade` is off.
     """
     if settings.database.auto_upgrade:

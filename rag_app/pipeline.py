@@ -149,8 +149,9 @@ class RetrievalPipeline:
                 return [], emptiness, None
             if snapshot is not None or query.filters:
                 async with asyncio.timeout(step.deadline.remaining() / 2):
-                    await self.catalog.aresolve(step, snapshot)
-            if step.doc_ids is not None and not step.doc_ids:
+                    await self.catalog.aresolve(query, snapshot)
+                step = replace(query, deadline=step.deadline)
+            if query.doc_ids is not None and not query.doc_ids:
                 return [], NOTHING_PASSES, None
             query.reading = step.reading = await self._read(step)
             async with asyncio.timeout(step.deadline.remaining() + 2 * RESERVE_S):  # its legs keep the time themselves

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag_app.cli.database import db
 from rag_app.cli.doctor import doctor
+from rag_app.cli.documents import delete, ingest, stats
 from rag_app.cli.flags import flags
 from rag_app.cli.models import models
-from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, progress_bar
+from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, parsed_filters, progress_bar
 from rag_app.cli.shadow import shadow
 from rag_app.cli.verify import verify
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from rag_app.evaluation import BeirDataset, EvaluationReport
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-db = typer.Typer(no_args_is_help=True, help="The database schema.")
 app.add_typer(db, name="db")
 app.add_typer(models, name="models")
 app.add_typer(flags, name="flags")
@@ -32,52 +33,6 @@ def rag_app() -> None:
     """Production retrieval for Persian-first chat backends."""
 
 
-@db.command()
-def upgrade(profile: Profile = None, config: Config = None, data_dir: DataDir = None) -> None:
-    """Bring the schema to the latest version; safe to run again and beside other processes."""
-    typer.echo(_schema("upgrade", profile, config, data_dir))
-
-
-@db.command()
-def current(profile: Profile = None, config: Config = None, data_dir: DataDir = None) -> None:
-    """Show the version of the schema."""
-    typer.echo(_schema("current", profile, config, data_dir) or "none: run rag-app db upgrade")
-
-
-@app.command()
-def ingest(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Files or folders: .txt, .md, .html, .docx, .pdf, .jsonl, .csv (question,answer or products)."
-        ),
-    ],
-    tenant: Tenant,
-    source: Annotated[str | None, typer.Option(help="The source of all documents; else each file's folder.")] = None,
-    as_json: AsJson = False,
-    profile: Profile = None,
-    config: Config = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Store documents; the same documents again change nothing."""
-    from dataclasses import asdict
-
-    lazy = {"load": "lazy"}  # no model is needed to store documents
-    with opened(profile, config, data_dir, rerank=lazy) as application, progress_bar() as progress:
-        report = application.ingest(paths, tenant=tenant, source=source, progress=progress)
-    if as_json:
-        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
-    else:
-        typer.echo(
-            f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.chunks} chunks "
-            f"written, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
-        )
-        for entry in report.skipped:
-            typer.echo(f"  skipped {entry.origin}: {entry.reason}")
-    if report.skipped and not report.added + report.updated + report.unchanged:
-        raise typer.Exit(1)
-
-
 @app.command()
 def retrieve(
     query: Annotated[str, typer.Argument(help="The question, as a customer types it.")],
@@ -86,6 +41,10 @@ def retrieve(
     secondary_source: Annotated[list[str] | None, typer.Option(help="A further source; may be given again.")] = None,
     primary_budget: Annotated[int | None, typer.Option(help="Tokens for the primary source.")] = None,
     secondary_budget: Annotated[int | None, typer.Option(help="Tokens for the further sources.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help="KEY=TEXT, or KEY:=JSON for a number or a list; may be given again."),
+    ] = None,
     explain: Annotated[bool, typer.Option(help="Show each chunk's way through the stages.")] = False,
     as_json: AsJson = False,
     profile: Profile = None,
@@ -102,6 +61,7 @@ def retrieve(
             secondary_sources=secondary_source or (),
             primary_budget=primary_budget,
             secondary_budget=secondary_budget,
+            filters=parsed_filters(where),
         )
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
@@ -149,6 +109,9 @@ def evaluate(
             evaluation.write_runs(report.rankings, run_out / name)
 
 
+app.command()(ingest)
+app.command()(delete)
+app.command()(stats)
 app.command()(doctor)
 app.command()(verify)
 
@@ -172,15 +135,3 @@ def _on_its_own(settings: Settings) -> Settings:
     index = hashlib.sha256(settings.model_dump_json(exclude=of_search).encode()).hexdigest()[:12]
     database = settings.database.model_copy(update={"auto_upgrade": True})
     return settings.model_copy(update={"data_dir": settings.data_dir / "eval" / index, "database": database})
-
-
-def _schema(action: str, profile: str | None, config: Path | None, data_dir: Path | None) -> str | None:
-    from rag_app.config import load_settings
-    from rag_app.factory import open_database
-    from rag_app.storage import schema_version
-
-    database = open_database(load_settings(config, profile=profile, data_dir=data_dir))
-    try:
-        return schema_version.upgrade(database) if action == "upgrade" else schema_version.current(database)
-    finally:
-        database.engine.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from rag_app.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from rag_app.app import RagApp
@@ -43,3 +46,21 @@ def progress_bar(of: str = "documents") -> Iterator[Progress | None]:
     with Progress(*columns, TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, doc_id: bar.update(task, completed=done, description=doc_id)
+
+
+def parsed_filters(given: list[str] | None) -> dict[str, Any] | None:
+    """Return the filters of `KEY=TEXT` and `KEY:=JSON`; a text stays a text, also if it looks like a number.
+
+    Raises:
+        InvalidInputError: one is neither.
+    """
+    filters: dict[str, Any] = {}
+    for entry in given or ():
+        key, separator, value = entry.partition("=")
+        if not separator:
+            raise InvalidInputError(f"a filter is KEY=TEXT or KEY:=JSON, not {entry!r}")
+        try:
+            filters[key.removesuffix(":")] = json.loads(value) if key.endswith(":") else value
+        except ValueError as error:
+            raise InvalidInputError(f"the filter {entry!r} holds no JSON behind := : {error}") from error
+    return filters or None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rag_app.cli.render import isolated
 from rag_app.evaluation import Comparison, EvaluationReport
+from rag_app.storage import TenantStatistics
 
 
 def render_report(report: EvaluationReport) -> str:
@@ -45,6 +46,25 @@ def _latency(report: EvaluationReport) -> str:
     whole = "  ".join(f"{name} {ms:.1f}" for name, ms in report.latency_ms.items())
     stages = "  ".join(f"{stage} {ms['p50']:.1f} {ms['p95']:.1f}" for stage, ms in report.stage_latency_ms.items())
     return f"ms: {whole}; p50 and p95 of each stage: {stages}"
+
+
+def render_statistics(found: TenantStatistics) -> str:
+    """Return what a tenant has stored: documents and chunks by source, sizes, and how it is searched."""
+    rows = [["documents", "chunks", "source"]]
+    for name, source in found.sources.items():
+        rows.append([str(source.documents), str(source.chunks), isolated(name)])
+    rows.append([str(found.documents), str(found.chunks), "in all"])
+    sizes = ", ".join(f"{kind} {size / 1e6:.1f}" for kind, size in found.bytes.items())
+    index = found.dense_index
+    measured = f", recall {index.recall:.3f} at ef_search {index.ef_search}" if index.kind == "hnsw" else ""
+    return "\n".join(
+        [
+            *_table(rows),
+            f"generation {found.generation}, last write {found.last_write or 'never'}",
+            f"MB: {sizes}, dense index {index.bytes / 1e6:.1f}",
+            f"dense search: {index.kind}: {index.reason}{measured}",
+        ]
+    )
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

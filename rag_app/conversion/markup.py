@@ -10,7 +10,7 @@ from markdownify import MarkdownConverter
 
 from rag_app.conversion.formats import Converted
 
-_UNREAD = ["script", "style", "noscript", "template", "nav", "footer", "iframe", "svg", "object", "canvas"]
+_UNREAD = ["script", "style", "noscript", "template", "nav", "iframe", "svg", "object", "canvas"]
 # Elements that stand on lines of their own, which Markdown has no sign for.
 _BLOCKS = ["summary", "details", "dt", "dd", "address", "legend", "label", "option", "textarea", "button", "figcaption"]
 _DEEPEST = 200  # levels of elements; what is below is read as its text alone

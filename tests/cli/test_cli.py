@@ -20,7 +20,7 @@ from rag_app.cli.commands import app as commands
 from rag_app.cli.render import render_explanation, render_result, render_summary
 from rag_app.cross_encoder import ScoringEngine, hub_id
 from rag_app.cross_encoder.probe_pairs import PASSAGES
-from rag_app.errors import ConfigurationError, InvalidInputError, RagAppError
+from rag_app.errors import ConfigurationError, InvalidInputError, RagAppError, SchemaVersionError
 from rag_app.schema import NO_MATCH, RetrievalResult
 from rag_app.storage import Database, schema_version
 from rag_app.trace import STAGES, ChunkTrace, Ranked, Trace
@@ -122,8 +122,9 @@ def test_every_command_that_opens_a_database_accepts_profile_config_and_data_dir
     found = dict(all_commands(group))
     of_models = {"models list", "models pull", "models path", "models export"}
     assert set(found) == {
-        "db upgrade", "db current", "doctor", "eval", "flags get", "flags history", "flags list", "flags set",
-        "flags unset", "ingest", "retrieve", "shadow report", "verify",
+        "db upgrade", "db downgrade", "db current", "db reindex", "delete", "doctor", "eval", "flags get",
+        "flags history", "flags list", "flags set", "flags unset", "ingest", "retrieve", "shadow report", "stats",
+        "verify",
     } | of_models  # fmt: skip
     for name in set(found) - of_models:
         command = found[name]
@@ -141,11 +142,37 @@ def test_db_current_and_upgrade_show_the_version(empty_url: str) -> None:
     database.engine.dispose()
 
 
+def test_db_downgrade_shows_the_version_it_leads_to(empty_url: str) -> None:
+    run("db", "upgrade")
+    assert run("db", "downgrade", "0001") == "0001\n"
+    assert run("db", "downgrade", "0001") == "0001\n"
+    assert run("db", "current") == "0001\n"
+    with pytest.raises(SchemaVersionError, match=r"at 0001, below 0002"):
+        run("db", "downgrade", "0002")
+    with pytest.raises(InvalidInputError, match=r"unknown schema version '001': did you mean '0001'\? valid: 0001, "):
+        run("db", "downgrade", "001")
+
+
+def test_db_downgrade_drops_everything_only_where_that_is_meant(empty_url: str) -> None:
+    run("db", "upgrade")
+    with pytest.raises(InvalidInputError, match="every document of every tenant: if you mean it, add --yes"):
+        run("db", "downgrade", "none")
+    assert run("db", "current") == f"{schema_version.LATEST}\n"
+    assert run("db", "downgrade", "none", "--yes") == "none\n"
+    assert run("db", "current") == "none: run rag-app db upgrade\n"
+
+
+def test_the_help_of_db_downgrade_says_what_is_lost_below_each_version() -> None:
+    told = " ".join(run("db", "downgrade", "--help").split())
+    for number in range(1, int(schema_version.LATEST) + 1):
+        assert f"below {number:04}" in told
+
+
 def test_ingest_prints_the_counts_and_what_was_skipped(empty_url: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ارسال رایگان است.", "utf-8")
     (tmp_path / "b.png").write_bytes(b"\x89PNG")
     lines = run("ingest", tmp_path, "--tenant", "t1").splitlines()
-    assert lines[0].startswith("1 added, 0 updated, 0 unchanged, 1 chunks written, 1 skipped, in ")
+    assert lines[0].startswith("1 added, 0 updated, 0 unchanged, 1 chunks written, 0 deleted, 1 skipped, in ")
     assert lines[1].startswith(f"  skipped {tmp_path / 'b.png'}: .png files are not read")
     assert len(lines) == 2
     assert run("ingest", tmp_path, "--tenant", "t1").startswith("0 added, 0 updated, 1 unchanged, 0 chunks written")

@@ -24,10 +24,11 @@ from rag_app.errors import ComponentError, ConfigurationError, InvalidInputError
 from rag_app.storage import Database, schema_version
 from tests.cli.test_cli import all_commands, run, use
 from tests.models import save_cross_encoder
+from tests.servers import postgres_15
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NAMES = ["packages", "network", "model", "database", "pgvector", "schema"]
-OF_A_MODEL = ["packages", "network", "model", "memory", "load", "precision", "speed", "database", "pgvector", "schema"]
+NAMES = ["packages", "network", "model", "database", "versions", "schema"]
+OF_A_MODEL = ["packages", "network", "model", "memory", "load", "precision", "speed", "database", "versions", "schema"]
 TROUBLES = ["the model does not download", "out of memory", "latency over 3 s", "no chunks retrieved"]
 
 
@@ -71,7 +72,7 @@ def test_all_is_well_without_a_model_and_nothing_is_changed() -> None:
     assert checks["model"]["finding"] == "rerank.kind is lexical, which needs no model"
     assert re.match(r"python 3\.11\.\d+, rag-app \d.*llama-index-core \d.*torch \d", checks["packages"]["finding"])
     assert checks["schema"]["finding"] == f"at {schema_version.LATEST}, the latest"
-    assert re.fullmatch(r"pgvector \d+\.\d+\.\d+", checks["pgvector"]["finding"])
+    assert re.fullmatch(r"PostgreSQL \d+\.\d+, pgvector \d+\.\d+\.\d+", checks["versions"]["finding"])
 
 
 def test_the_four_troubles_are_always_answered() -> None:
@@ -316,7 +317,7 @@ def test_a_missing_schema_is_told_and_not_made(
     use(monkeypatch, url)
     checks = examined("--tenant", "shop", status=1)
     assert checks["schema"]["finding"].startswith(f"there is none, this package needs {schema_version.LATEST}; opening")
-    assert checks["pgvector"]["finding"].endswith("`rag-app db upgrade` enables it")
+    assert checks["versions"]["finding"].endswith("`rag-app db upgrade` enables it")
     assert "nothing was ever ingested for it" in checks["documents"]["finding"]
     monkeypatch.setenv("RAG_APP_DATABASE__AUTO_UPGRADE", "false")
     assert examined(status=1)["schema"]["answer"] == "run: rag-app db upgrade"
@@ -353,9 +354,16 @@ def test_a_schema_that_may_not_be_read_is_a_problem(url: str, monkeypatch: pytes
     assert "\n" not in checks["database"]["finding"]
 
 
-def test_a_server_without_pgvector_is_a_problem() -> None:
-    found = doctor._vector(None, None)
-    assert (found.state, found.answer) == ("problem", "install the extension `vector` on the server")
+def test_a_server_without_pgvector_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    with postgres_15() as url:
+        use(monkeypatch, url)
+        checks = examined(status=1)
+    assert [name for name, check in checks.items() if check["state"] == "problem"] == ["versions"]
+    assert re.fullmatch(
+        r"PostgreSQL 15\.\d+, pgvector missing; rag_app needs PostgreSQL 15 or newer with pgvector 0\.8 or newer",
+        checks["versions"]["finding"],
+    )
+    assert "postgresql-15-pgvector" in checks["versions"]["answer"]
 
 
 @pytest.mark.parametrize(

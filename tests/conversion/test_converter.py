@@ -24,7 +24,7 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read() -> None:
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_is_read() -> None:
     with Converter(memory_mb=300) as converter:
-        with pytest.raises(ReadError, match=r"^converting the file takes more than 300 MB of memory$"):
+        with pytest.raises(ReadError, match=r"more than 300 MB of memory$|lack of memory"):
             converter.convert(".docx", SLOW, max_mb=20)
         assert converter.convert(".html", "<p>متن".encode(), max_mb=1).text == "متن"
 

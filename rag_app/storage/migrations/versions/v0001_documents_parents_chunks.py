@@ -9,8 +9,9 @@ _TENANT_TABLES = ("tenants", "documents", "parents", "data_chunks")
 
 # data_chunks is the table of PGVectorStore(table_name="chunks"), whose columns are id, text, metadata_, node_id and
 # embedding, with the columns beside them that filters and BM25 need. The embedding has no fixed length: the index
-# settings hold the one in use. It lies in the row (STORAGE PLAIN), where an exact scan reads it without following a
-# pointer for each chunk; text and metadata, read for the few that are found, move out instead.
+# settings hold the one in use. It lies in the row (STORAGE PLAIN, which CREATE TABLE takes only from PostgreSQL 16 on),
+# where an exact scan reads it without following a pointer for each chunk; text and metadata, read for the few that are
+# found, move out instead.
 _TABLES = """
 CREATE TABLE rag_app.index_settings (
     name text PRIMARY KEY,
@@ -50,10 +51,11 @@ CREATE TABLE rag_app.data_chunks (
     text varchar NOT NULL,
     metadata_ jsonb NOT NULL,
     tokens text NOT NULL,
-    embedding halfvec STORAGE PLAIN NOT NULL,
+    embedding halfvec NOT NULL,
     UNIQUE (tenant, node_id),
     FOREIGN KEY (tenant, doc_id) REFERENCES rag_app.documents ON DELETE CASCADE
 );
+ALTER TABLE rag_app.data_chunks ALTER COLUMN embedding SET STORAGE PLAIN;
 CREATE INDEX data_chunks_document ON rag_app.data_chunks (tenant, doc_id);
 """
 
