@@ -47,6 +47,7 @@ class TenantBM25Retriever(BM25Retriever):
         super().__init__(existing_bm25=index, similarity_top_k=min(similarity_top_k, len(chunks)), skip_stemming=True)
         self._node_ids = [chunk.node_id for chunk in chunks]
         self._sources = np.array([chunk.source for chunk in chunks])
+        self._doc_ids = np.array([chunk.doc_id for chunk in chunks])
         parents = np.array([chunk.parent_id for chunk in chunks])
         self._parent_starts = np.flatnonzero(np.r_[True, parents[1:] != parents[:-1]])
         self._parent_sizes = np.diff(np.r_[self._parent_starts, len(chunks)])
@@ -79,6 +80,8 @@ class TenantBM25Retriever(BM25Retriever):
         scores = np.where(own > 0, own + np.repeat(of_parent, self._parent_sizes), 0.0)
         if query.sources is not None:
             scores[~np.isin(self._sources, query.sources)] = 0.0
+        if query.doc_ids is not None:
+            scores[~np.isin(self._doc_ids, list(query.doc_ids))] = 0.0
         best = np.argsort(-scores, kind="stable")[: query.options.sparse_top_k or self.similarity_top_k]
         return [
             NodeWithScore(node=TextNode(id_=self._node_ids[place]), score=float(scores[place]))
