@@ -187,6 +187,8 @@ def _translated(url: URL) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError, psycopg.OperationalError) as error:
+        if isinstance(getattr(error, "orig", error), psycopg.errors.ProgramLimitExceeded):
+            raise  # the server answers: a value is larger than any it can store
         raise _unavailable(url, error) from error
     except DBAPIError as error:
         if error.connection_invalidated:
