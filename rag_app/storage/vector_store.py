@@ -8,7 +8,6 @@ from typing import Any, LiteralString, NoReturn
 from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.postgres import PGVectorStore
 from llama_index.vector_stores.postgres.base import DBEmbeddingRow
-from pgvector import HalfVector
 from pydantic import PrivateAttr
 
 from rag_app.errors import InvalidInputError
@@ -122,7 +121,7 @@ class TenantPGVectorStore(PGVectorStore):
         if metadata_filters is not None:
             raise InvalidInputError("metadata filters are not supported; filter by tenant=, sources= and doc_ids=")
         parameters = {
-            "embedding": HalfVector(list(embedding or ())).to_text(),
+            "embedding": f"[{','.join(map(repr, embedding or ()))}]",
             "limit": limit,
             "sources": None if sources is None else list(sources),
             "doc_ids": None if doc_ids is None else list(doc_ids),
