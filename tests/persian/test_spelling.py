@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_app.persian.packed import PackedWords
 from rag_app.persian.spelling import SpellingIndex
 
 WORDS = st.text(alphabet="ابپتک1", max_size=7)
@@ -28,7 +29,7 @@ def dice(one: str, other: str, smallest: int, largest: int) -> float:
 def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
     words: list[str], asked: list[str], sizes: tuple[int, int]
 ) -> None:
-    found = SpellingIndex(words, *sizes).similar(asked, 0.3)
+    found = SpellingIndex(PackedWords.of(words), *sizes).similar(asked, 0.3)
     assert len(found) == len(asked)
     for word, (places, similarities) in zip(asked, found, strict=True):
         expected = {place: dice(word, other, *sizes) for place, other in enumerate(words)}
@@ -38,13 +39,13 @@ def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
 
 def test_a_misspelt_word_is_nearest_to_the_right_one() -> None:
     words = ["استرداد", "استاد", "داستان", "امداد", "شهریه"]
-    ((places, similarities),) = SpellingIndex(words, 2, 4).similar(["استراداد"], 0.3)
+    ((places, similarities),) = SpellingIndex(PackedWords.of(words), 2, 4).similar(["استراداد"], 0.3)
     assert words[places[np.argmax(similarities)]] == "استرداد"
     assert 4 not in places
 
 
 @pytest.mark.parametrize("words", [[], [""], ["", ""]])
 def test_nothing_is_like_nothing(words: list[str]) -> None:
-    for places, similarities in SpellingIndex(words, 2, 4).similar(["قسط", ""], 0.01):
+    for places, similarities in SpellingIndex(PackedWords.of(words), 2, 4).similar(["قسط", ""], 0.01):
         assert len(places) == len(similarities) == 0
-    assert SpellingIndex(["قسط"], 2, 4).similar([], 0.3) == []
+    assert SpellingIndex(PackedWords.of(["قسط"]), 2, 4).similar([], 0.3) == []

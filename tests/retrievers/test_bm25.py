@@ -9,12 +9,12 @@ from rag_app.persian import Lexicons
 from rag_app.retrievers import BM25Indexes
 from rag_app.retrievers.bm25 import TenantBM25Retriever
 from rag_app.schema import QueryWord, Reading, RetrievalQuery
-from rag_app.storage.chunks import ChunkTokens
+from rag_app.storage.chunks import ChunkTokens, TokenSnapshot
 
 CHUNKS = [
-    ChunkTokens("n1", "p1", "manual", "ارسال سفارش با پست"),
-    ChunkTokens("n2", "p2", "faq", "پست پیشتاز پست"),
-    ChunkTokens("n3", "p2", "faq", "ساعت کار شعبه"),
+    ChunkTokens("n1", "p1", "d1", "manual", "ارسال سفارش با پست"),
+    ChunkTokens("n2", "p2", "d2", "faq", "پست پیشتاز پست"),
+    ChunkTokens("n3", "p2", "d2", "faq", "ساعت کار شعبه"),
 ]
 NOTES = [
     {"id": "a", "text": "شهریه کلاس‌ها را می‌توانید قسطی بپردازید"},
@@ -66,7 +66,7 @@ def test_scores_are_those_of_the_formula() -> None:
 def test_a_chunk_gains_from_its_sibling_but_is_found_by_its_own_words_alone() -> None:
     tokens = ["شهریه ترم", "کلاس شنبه", "شهریه ترم", "پست سفارش", "ساعت کار"]
     parents = ["p1", "p1", "p2", "p3", "p4"]
-    chunks = [ChunkTokens(f"n{n}", parents[n], "s", text) for n, text in enumerate(tokens)]
+    chunks = [ChunkTokens(f"n{n}", parents[n], parents[n], "s", text) for n, text in enumerate(tokens)]
     found = scores(TenantBM25Retriever(chunks, similarity_top_k=15), RetrievalQuery("شهریه کلاس", tenant="t"))
     assert found["n0"] > found["n2"]  # the same text, but the other word stands beside it
     assert set(found) == {"n0", "n1", "n2"}
@@ -142,12 +142,12 @@ class _Reader:
         self.failures = failures
         self.chunks = chunks
 
-    async def atokens(self, tenant: str) -> list[ChunkTokens]:
+    async def atokens(self, tenant: str) -> TokenSnapshot:
         self.reads.append(tenant)
         await asyncio.sleep(self.wait_s)
         if len(self.reads) <= self.failures:
             raise OSError("down")
-        return self.chunks
+        return TokenSnapshot(len(self.reads), self.chunks)
 
 
 async def test_an_index_is_built_once_for_a_generation_even_under_concurrent_queries() -> None:
