@@ -125,18 +125,12 @@ class FinglishIndex:
     """
 
     def __init__(self, words: PackedWords) -> None:
+        self._words = words
         letters = _as_they_sound(words)
-        positions, owners = words.positions(), np.repeat(np.arange(len(words)), np.diff(words.bounds))
-        compared = (positions < _LONGEST) & (letters > 0)
-        self._letters = np.zeros((len(words), _LONGEST), dtype=np.int8)
-        self._letters[owners[compared], positions[compared]] = _CODE_OF[letters[compared]]
-        self._lengths = np.minimum(words.lengths, _LONGEST).astype(np.int8)
-        persian = np.count_nonzero(self._letters, axis=1) == self._lengths
+        owners = np.repeat(np.arange(len(words)), np.diff(words.bounds))
+        persian = np.bincount(owners[_CODE_OF[letters] > 0], minlength=len(words)) == words.lengths
         self._spelling = SpellingIndex(_skeletons(_CONSONANT[letters] * persian[owners], owners, persian), 2, 3)
-        self.nbytes = self._letters.nbytes + self._lengths.nbytes + self._spelling.nbytes
-
-    def __len__(self) -> int:
-        return len(self._lengths)
+        self.nbytes = self._spelling.nbytes
 
     def candidates(self, word: str) -> Similar:
         """Return the words that share some consonants with `word`, and how many of them."""
@@ -150,23 +144,8 @@ class FinglishIndex:
         """
         if not len(places):
             return np.zeros(0)
-        return self._aligned([_SYMBOLS.get(symbol, 0) for symbol in sounds(word)[:_LONGEST]], places)
-
-    def _aligned(self, symbols: list[int], places: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the similarity of the symbols to each of the words at `places`."""
-        lengths = self._lengths[places]
-        letters = self._letters[places].T[: lengths.max()]
-        left_out = _LEFT_OUT[letters]
-        row = np.vstack([np.zeros(len(places)), np.cumsum(left_out, axis=0)])
-        for symbol in symbols:
-            above, row = row, np.empty_like(row)
-            row[0] = above[0] + _EXTRA_COST[symbol]
-            best = np.minimum(above[:-1] + _WRITTEN[letters, symbol], above[1:] + _EXTRA_COST[symbol])
-            for at in range(len(letters)):
-                row[at + 1] = np.minimum(best[at], row[at] + left_out[at])
-        most = _EXTRA_COST[symbols].sum() + np.where(letters > 0, left_out, 0).sum(axis=0)
-        similarities: NDArray[np.float64] = 1 - 2 * row[lengths, np.arange(len(places))] / most
-        return similarities
+        words = self._words.take(places)
+        return _aligned([_SYMBOLS.get(symbol, 0) for symbol in sounds(word)[:_LONGEST]], words)
 
 
 def most_alike(found: Similar, counts: NDArray[np.int32], order: NDArray[np.uint64]) -> NDArray[np.intp]:
@@ -211,3 +190,23 @@ def _skeletons(consonants: NDArray[np.uint16], owners: NDArray[np.intp], persian
     firsts = np.cumsum(lengths) - lengths
     units[bounds[owners] + np.arange(len(owners)) - firsts[owners]] = symbols
     return PackedWords(units, bounds)
+
+
+def _aligned(symbols: list[int], words: PackedWords) -> NDArray[np.float64]:
+    """Return the similarity of the symbols to each of the words."""
+    lengths, positions = np.minimum(words.lengths, _LONGEST), words.positions()
+    codes = _CODE_OF[_as_they_sound(words)]
+    letters = np.zeros((lengths.max(), len(words)), dtype=np.int8)  # the n-th letters of all words side by side
+    compared = positions < np.repeat(lengths, np.diff(words.bounds))
+    letters[positions[compared], np.repeat(np.arange(len(words)), lengths)] = codes[compared]
+    left_out = _LEFT_OUT[letters]
+    row = np.vstack([np.zeros(len(words)), np.cumsum(left_out, axis=0)])
+    for symbol in symbols:
+        above, row = row, np.empty_like(row)
+        row[0] = above[0] + _EXTRA_COST[symbol]
+        best = np.minimum(above[:-1] + _WRITTEN[letters, symbol], above[1:] + _EXTRA_COST[symbol])
+        for at in range(len(letters)):
+            row[at + 1] = np.minimum(best[at], row[at] + left_out[at])
+    most = _EXTRA_COST[symbols].sum() + np.where(letters > 0, left_out, 0).sum(axis=0)
+    similarities: NDArray[np.float64] = 1 - 2 * row[lengths, np.arange(len(words))] / most
+    return similarities

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_app.persian.packed import SPACE, PackedWords
+
+_NO_LETTER = 254  # the code of letters that the list does not hold
 
 
 class Similar(NamedTuple):
@@ -16,10 +18,6 @@ class Similar(NamedTuple):
 
     places: NDArray[np.intp]
     similarities: NDArray[np.float64]
-
-
-# Greater than all that words have: U+FFFF is no character.
-_NO_NGRAM = np.uint64(2**64 - 1)
 
 
 class SpellingIndex:
@@ -34,19 +32,32 @@ class SpellingIndex:
         self._sizes_of_ngrams = range(smallest, largest + 1)
         ngrams, places = _ngrams(words, self._sizes_of_ngrams)
         starts = np.flatnonzero(np.r_[True, ngrams[1:] != ngrams[:-1]][: len(ngrams)])
-        self._ngrams = np.append(ngrams[starts], _NO_NGRAM)
-        self._starts = np.r_[starts, len(ngrams)].astype(np.int32)
+        self._letters = np.unique(np.append(ngrams.view(np.uint16), 0).astype(np.uint16))  # 0 is behind a short n-gram
+        coded = self._coded(ngrams[starts])
+        self._ngrams = np.append(coded, np.iinfo(coded.dtype).max).astype(coded.dtype)  # the last one is none
+        self._starts = np.r_[starts, len(ngrams)].astype(np.min_scalar_type(len(ngrams)))
         self._places = places.astype(np.min_scalar_type(len(words)))
         sizes = np.bincount(places, minlength=len(words))
         self._sizes = sizes.astype(np.min_scalar_type(sizes.max(initial=0)))
-        self.nbytes = self._ngrams.nbytes + self._starts.nbytes + self._places.nbytes + self._sizes.nbytes
+        arrays = (self._letters, self._ngrams, self._starts, self._places, self._sizes)
+        self.nbytes = sum(array.nbytes for array in arrays)
+
+    def _coded(self, ngrams: NDArray[np.uint64]) -> NDArray[np.unsignedinteger[Any]]:
+        """Return the n-grams in half the memory and the same order if the list has few letters, as languages do."""
+        if len(self._letters) > _NO_LETTER:
+            return ngrams
+        units = ngrams.view(np.uint16)
+        codes = np.searchsorted(self._letters, units).astype(np.uint8)
+        codes[self._letters[np.minimum(codes, len(self._letters) - 1)] != units] = _NO_LETTER
+        return codes.view(np.uint32)
 
     def similar(self, words: Sequence[str], threshold: float) -> list[Similar]:
         """Return for each of `words` those of the list with a Dice coefficient of n-grams of at least `threshold`."""
         ngrams, owners = _ngrams(PackedWords.of(words), self._sizes_of_ngrams)
         sizes = np.bincount(owners, minlength=len(words))
-        found = np.searchsorted(self._ngrams, ngrams)
-        known = np.flatnonzero(self._ngrams[found] == ngrams)
+        coded = self._coded(ngrams)
+        found = np.searchsorted(self._ngrams, coded)
+        known = np.flatnonzero(self._ngrams[found] == coded)
         known = known[np.argsort(owners[known], kind="stable")]
         rows = np.split(found[known], np.searchsorted(owners[known], np.arange(1, len(words))))
         return [self._near(row, size, threshold) for row, size in zip(rows, sizes, strict=False)]

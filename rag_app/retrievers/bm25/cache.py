@@ -18,26 +18,26 @@ logger = get_logger(__name__)
 
 _REBUILT_CHUNKS = 2_000  # fewer are indexed anew after each write, in about a tenth of a second
 _CHANGED_SHARE = 0.05  # of the chunks; past it what changed is worth an index that is built whole
-_BYTES_OF_ENTRY = 600
+_BYTES_OF_ENTRY = 300
 
 
 class _Built(NamedTuple):
     """An index that was built whole; None for no chunks."""
 
     generation: int
-    index: TenantBM25Retriever | None
+    retriever: TenantBM25Retriever | None
 
 
 class _Entry(NamedTuple):
     """What serves a tenant: an index as of a generation, and the one built whole that it was made of."""
 
     generation: int
-    index: TenantBM25Retriever | None
+    retriever: TenantBM25Retriever | None
     built: _Built
 
 
 class BM25Indexes:
-    """The tenants' BM25 indexes: brought up to date when a tenant's generation moves, least recently used dropped first.
+    """The tenants' BM25 indexes: as new as a tenant's generation; the least recently used are dropped first.
 
     The index of a large tenant takes in what changed, in milliseconds; when much has changed, it is built anew beside.
 
@@ -85,7 +85,7 @@ class BM25Indexes:
             entry = await asyncio.shield(self._refresh(tenant))
         if tenant in self._entries:
             self._entries.move_to_end(tenant)
-        return entry.index
+        return entry.retriever
 
     async def aread(self, query: RetrievalQuery) -> Reading | None:
         """Return what the question means among the words of the tenant's texts; None for a tenant without chunks."""
@@ -121,13 +121,17 @@ class BM25Indexes:
         """Return the tenant's index with what changed since it was built; None if it is to be built instead."""
         entry = self._entries.get(tenant)
         built = self._rebuilt.pop(tenant, None) or (entry.built if entry is not None else None)
-        if built is None or built.index is None or len(built.index) < _REBUILT_CHUNKS:
+        if built is None or built.retriever is None or len(built.retriever) < _REBUILT_CHUNKS:
             return None
         changes = await self._reader.achanges(tenant, built.generation)
-        if changes is None or len(changes.chunks) > len(built.index):
+        if changes is None or len(changes.chunks) > len(built.retriever):
             return None
-        index = await asyncio.to_thread(built.index.with_changes, changes)
-        if index is not None and index.changed > _CHANGED_SHARE * len(built.index) and tenant not in self._rebuilding:
+        index = await asyncio.to_thread(built.retriever.with_changes, changes)
+        if (
+            index is not None
+            and index.changed > _CHANGED_SHARE * len(built.retriever)
+            and tenant not in self._rebuilding
+        ):
             self._rebuilding[tenant] = asyncio.create_task(self._arebuild(tenant))
         return _Entry(changes.generation, index, built)
 
@@ -167,4 +171,4 @@ class BM25Indexes:
 
 
 def _nbytes_of(tenant: str, entry: _Entry) -> int:
-    return _BYTES_OF_ENTRY + sys.getsizeof(tenant) + (entry.index.nbytes if entry.index is not None else 0)
+    return _BYTES_OF_ENTRY + sys.getsizeof(tenant) + (entry.retriever.nbytes if entry.retriever is not None else 0)

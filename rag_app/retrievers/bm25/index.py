@@ -21,7 +21,7 @@ from rag_app.storage.chunks import ChunkTokens, TokenChanges
 logging.getLogger("bm25s").setLevel(logging.NOTSET)  # importing it sets DEBUG, which is the application's to choose
 
 _NO_STEMMER = Stemmer.Stemmer("english")  # that the stock retriever makes even if it is told not to stem
-_BYTES_OF_OBJECTS = 10_000
+_BYTES_OF_OBJECTS = 7_000
 
 
 class TenantBM25Retriever(BM25Retriever):
