@@ -37,6 +37,23 @@ def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
         assert got == pytest.approx({place: value for place, value in expected.items() if value >= 0.3})
 
 
+@given(st.lists(st.text(max_size=6).map(lambda word: "".join(word.split())), max_size=6))
+@settings(max_examples=50, deadline=None, derandomize=True)
+def test_a_list_of_many_letters_is_searched_too(words: list[str]) -> None:
+    words = [word for word in words if all("\0" < letter < "\uffff" for letter in word)]
+    letters = [chr(code) for code in range(0x4E00, 0x4E00 + 300)]
+    found = SpellingIndex(PackedWords.of([*words, *letters]), 2, 4).similar([*words, "\u4e07"], 0.3)
+    for word, (places, similarities) in zip([*words, "\u4e07"], found, strict=True):
+        expected = {place: dice(word, other, 2, 4) for place, other in enumerate([*words, *letters])}
+        got = dict(zip(places.tolist(), similarities.tolist(), strict=True))
+        assert got == pytest.approx({place: value for place, value in expected.items() if value >= 0.3})
+
+
+def test_letters_that_the_list_does_not_hold_are_like_nothing() -> None:
+    ((places, _),) = SpellingIndex(PackedWords.of(["کتاب"]), 2, 4).similar(["qwer"], 0.01)
+    assert len(places) == 0
+
+
 def test_a_misspelt_word_is_nearest_to_the_right_one() -> None:
     words = ["استرداد", "استاد", "داستان", "امداد", "شهریه"]
     ((places, similarities),) = SpellingIndex(PackedWords.of(words), 2, 4).similar(["استراداد"], 0.3)

@@ -135,6 +135,7 @@ def _bm25(counts: WordCounts, places: NDArray[np.int32], vocabulary: Mapping[str
         "indptr": by_word.indptr,
         "num_docs": texts,
     }
+    bm25.nonoccurrence_array = None
     bm25.vocab_dict = vocabulary
     bm25.unique_token_ids_set = range(len(vocabulary))
     return bm25
