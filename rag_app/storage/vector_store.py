@@ -79,10 +79,10 @@ class TenantPGVectorStore(PGVectorStore):
     def _build_sparse_query(self, *arguments: Any, **options: Any) -> NoReturn:
         _refused()
 
-    def nearest(self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None) -> list[str]:
-        """Return the ids of the nearest chunks alone."""
+    def distances(self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None) -> list[float]:
+        """Return how far the nearest chunks are, as cosine distances from 0 to 2, the nearest first."""
         found = self._database.fetch(*self._search(embedding, limit, None, tenant=tenant, ef_search=ef_search))
-        return [row.node_id for row in found]
+        return [row.distance for row in found]
 
     def _query_with_score(
         self,
