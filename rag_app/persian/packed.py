@@ -105,9 +105,13 @@ def tokens_of(texts: Sequence[str]) -> tuple[PackedWords, NDArray[np.int32]]:
 
 def _split(text: str) -> PackedWords:
     units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-    return PackedWords(units, np.r_[0, np.flatnonzero((units == SPACE) | (units == 0)) + 1].astype(np.int32))
+    (ends,) = np.nonzero((units == SPACE) | (units == 0))
+    bounds = np.zeros(len(ends) + 1, np.int32)
+    np.add(ends, 1, out=bounds[1:], casting="unsafe")
+    return PackedWords(units, bounds)
 
 
 def _bounds(lengths: NDArray[np.int32]) -> NDArray[np.int32]:
-    bounds: NDArray[np.int32] = np.r_[0, np.cumsum(lengths)].astype(np.int32)
+    bounds = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=bounds[1:])
     return bounds

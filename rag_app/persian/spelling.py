@@ -77,7 +77,8 @@ def _ngrams(words: PackedWords, sizes: range) -> tuple[NDArray[np.uint64], NDArr
 
     An n-gram that a word repeats is there once.
     """
-    units = np.r_[SPACE, words.units].astype(np.uint64)
+    units = np.full(len(words.units) + 1, SPACE, np.uint64)
+    units[1:] = words.units
     lengths = words.lengths
     owners = np.repeat(np.arange(len(words), dtype=np.int32), lengths + 1)
     left = np.where(lengths[owners] > 0, words.bounds[1:][owners] + 1 - np.arange(len(owners)), 0)
@@ -89,5 +90,6 @@ def _ngrams(words: PackedWords, sizes: range) -> tuple[NDArray[np.uint64], NDArr
     every, of_words = np.concatenate(ngrams), np.concatenate(places)
     order = np.argsort(every, kind="stable")
     every, of_words = every[order], of_words[order]
-    once = np.r_[True, (every[1:] != every[:-1]) | (of_words[1:] != of_words[:-1])][: len(every)]
+    once = np.ones(len(every), np.bool_)
+    once[1:] = (every[1:] != every[:-1]) | (of_words[1:] != of_words[:-1])
     return every[once], of_words[once]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -90,8 +90,10 @@ class Vocabulary:
         typed = self._lexicon.without_courtesies(split)
         matches = self._alike(typed, english=detect_language(question) == "en")
         self._add_joined(typed, matches)
-        texts = self._texts(matches)
-        words = tuple(self._word(word, found, texts) for word, found in zip(typed, matches, strict=True))
+        kept = [self._most_similar(found) for found in matches]
+        near = [_about_best(found) for found in matches]
+        texts = self._texts({place for places in (*kept, *near) for place in places})
+        words = tuple(map(self._word, typed, matches, kept, near, repeat(texts)))
         meant = [word.meant for word in words]
         return Reading(
             words, " ".join([*meant, *(forms[0] for forms in asked[_MOST_WORDS:])]) if meant != typed else question
@@ -202,7 +204,7 @@ class Vocabulary:
 
     def _add_synonyms(self, word: str, matches: dict[int, float]) -> None:
         best = self._best(matches)
-        meant = word if best is None or matches[best] < _SLIP**2 else self.words.texts(np.array([best]))[0]
+        meant = word if best is None or matches[best] < _SLIP**2 else self._texts([best])[best]
         for synonym in self._lexicon.synonyms(word) | self._lexicon.synonyms(meant):
             _raise(matches, self._forms(synonym), _SYNONYM)
 
@@ -222,15 +224,22 @@ class Vocabulary:
         if not matches:
             return None
         least = max(matches.values()) - _ABOUT_EQUAL / 4
-        near = np.array([place for place in matches if matches[place] >= least])
-        return int(near[np.lexsort((self.words.hashes(near), self.counts[near]))[-1]] if len(near) > 1 else near[0])
+        near = {place: (self.counts[place], matches[place]) for place in matches if matches[place] >= least}
+        best = max(near.values())
+        equal = np.array([place for place in near if near[place] == best])
+        return int(equal[np.argmin(self.words.hashes(equal))] if len(equal) > 1 else equal[0])
 
-    def _texts(self, matches: Sequence[Mapping[int, float]]) -> dict[int, str]:
-        """Return the words at the places that are told of."""
-        places = list({place for found in matches for place in (*_about_best(found), *self._most_similar(found))})
-        return dict(zip(places, self.words.texts(np.array(places, np.intp)), strict=True))
+    def _texts(self, places: Collection[int]) -> dict[int, str]:
+        return dict(zip(places, self.words.texts(np.fromiter(places, np.intp, len(places))), strict=True))
 
-    def _word(self, typed: str, matches: Mapping[int, float], texts: Mapping[int, str]) -> QueryWord:
+    def _word(
+        self,
+        typed: str,
+        matches: Mapping[int, float],
+        kept: Sequence[int],
+        near: Sequence[int],
+        texts: Mapping[int, str],
+    ) -> QueryWord:
         best = self._best(matches)
         own = self._weight(typed)
         if best is None:
@@ -239,8 +248,8 @@ class Vocabulary:
         return QueryWord(
             typed,
             # As customers type common words more often than rare ones, a word that may be a common one weighs little.
-            float(min(own, *(self._weight(texts[place]) for place in _about_best(matches)))),
-            {texts[place]: matches[place] for place in self._most_similar(matches)},
+            float(min(own, *(self._weight(texts[place]) for place in near))),
+            {texts[place]: matches[place] for place in kept},
             texts[best] if replaced else typed,
         )
 

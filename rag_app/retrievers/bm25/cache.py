@@ -19,6 +19,7 @@ logger = get_logger(__name__)
 _REBUILT_CHUNKS = 2_000  # fewer are indexed anew after each write, in about a tenth of a second
 _CHANGED_SHARE = 0.05  # of the chunks; past it what changed is worth an index that is built whole
 _BYTES_OF_ENTRY = 300
+_ALLOCATED = 1.1  # bytes of the process for each of an index, as memory is given out in blocks
 
 
 class _Built(NamedTuple):
@@ -171,4 +172,5 @@ class BM25Indexes:
 
 
 def _nbytes_of(tenant: str, entry: _Entry) -> int:
-    return _BYTES_OF_ENTRY + sys.getsizeof(tenant) + (entry.retriever.nbytes if entry.retriever is not None else 0)
+    held = entry.retriever.nbytes if entry.retriever is not None else 0
+    return int(_ALLOCATED * (_BYTES_OF_ENTRY + sys.getsizeof(tenant) + held))
