@@ -91,7 +91,7 @@ class BM25Indexes:
     async def aread(self, query: RetrievalQuery) -> Reading | None:
         """Return what the question means among the words of the tenant's texts; None for a tenant without chunks."""
         index = await self.aget(query.tenant, query.generation)
-        return await asyncio.to_thread(index.vocabulary.read, query.query_str) if index is not None else None
+        return index.vocabulary.read(query.query_str) if index is not None else None
 
     def _refresh(self, tenant: str) -> asyncio.Task[_Entry]:
         """Return the refresh of the tenant's index that is running, else begin one."""

@@ -28,7 +28,7 @@ class BM25Leg(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
         index = await self._indexes.aget(query.tenant, query.generation)
-        hits = await asyncio.to_thread(index.retrieve, query) if index is not None else []
+        hits = index.retrieve(query) if index is not None else []
         nodes = await self._reader.anodes(query.tenant, [hit.node.node_id for hit in hits])
         return [
             NodeWithScore(node=nodes[hit.node.node_id], score=hit.score) for hit in hits if hit.node.node_id in nodes
