@@ -16,13 +16,24 @@ from table import RERANK, beir_folders, kept_or_temporary, opened, show
 
 from rag_app.errors import RagAppError
 from rag_app.evaluation import BeirDataset, EvaluationReport, evaluate, read_beir
-from rag_app.persian import Lexicons, PersianAnalyzer, Vocabulary, analyzer, folding, inflection, lexicon, vocabulary
+from rag_app.persian import (
+    Lexicons,
+    PersianAnalyzer,
+    Vocabulary,
+    analyzer,
+    folding,
+    inflection,
+    lexicon,
+    vocabulary,
+    words,
+)
 from rag_app.persian import weights as word_weights
 from rag_app.persian.finglish import FinglishIndex
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.packed import PackedWords
 from rag_app.persian.spelling import Similar
 from rag_app.postprocessors import lexical_rerank
-from rag_app.retrievers import bm25
+from rag_app.retrievers.bm25 import TenantBM25Retriever, cache
 from rag_app.storage.chunks import ChunkTokens
 
 MEASURES = ("Success@1", "Success@5", "R@20")
@@ -41,8 +52,10 @@ class KeptLetters(dict[int, str | None]):
 class ExactWords:
     """A spelling index that finds the word itself alone."""
 
-    def __init__(self, words: Sequence[str], smallest: int, largest: int) -> None:
-        self._places = {word: place for place, word in enumerate(words)}
+    nbytes = 0
+
+    def __init__(self, held: PackedWords, smallest: int, largest: int) -> None:
+        self._places = {word: place for place, word in enumerate(held.unpacked())}
 
     def similar(self, words: Sequence[str], threshold: float) -> list[Similar]:
         """Return the place of each of `words`."""
@@ -50,7 +63,7 @@ class ExactWords:
         return [Similar(np.array(place, dtype=np.intp), np.ones(len(place))) for place in places]
 
 
-class EachChunkAlone(bm25.TenantBM25Retriever):
+class EachChunkAlone(TenantBM25Retriever):
     """The sparse leg as if each chunk were the only one of its parent."""
 
     def __init__(self, chunks: Sequence[ChunkTokens], *given: Any, **named: Any) -> None:
@@ -103,16 +116,17 @@ ELEMENTS = {
     "inflection and spoken forms": Element(
         [
             (vocabulary, "stem", str),
+            (words, "stem", str),
             (lexicon, "stem", str),
             (vocabulary, "possible_stems", lambda word: iter(())),
             (inflection, "verb_forms", dict),
             (word_weights, "verb_forms", dict),
         ]
     ),
-    "Finglish": Element([(FinglishIndex, "similar", _nothing)]),
-    "n-grams of the vocabulary": Element([(vocabulary, "SpellingIndex", ExactWords)]),
+    "Finglish": Element([(FinglishIndex, "candidates", _nothing)]),
+    "n-grams of the vocabulary": Element([(words, "SpellingIndex", ExactWords)]),
     "synonyms and courtesies": Element([(Lexicons, "of", lambda self, tenant: Lexicon())]),
-    "parent in BM25": Element([(bm25, "TenantBM25Retriever", EachChunkAlone)]),
+    "parent in BM25": Element([(cache, "TenantBM25Retriever", EachChunkAlone)]),
     "lexical rerank": Element(settings={"rerank": {"kind": "none"}}),
     "neighbours in the rerank": Element([(lexical_rerank, "_NEIGHBOURS", 0.0)]),
     "title in the rerank": Element([(lexical_rerank, "_TITLE", 0.0)]),

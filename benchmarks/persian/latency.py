@@ -51,7 +51,6 @@ def build_index(app: RagApp) -> tuple[TenantBM25Retriever, float]:
     tokens = app.loop.call(ChunkReader(app.database).atokens, TENANT).chunks
     started = time.perf_counter()
     index = TenantBM25Retriever(tokens, Lexicons().of(TENANT), similarity_top_k=15)
-    index.vocabulary.read("سلام chetori")  # what is built on first use
     return index, time.perf_counter() - started
 
 

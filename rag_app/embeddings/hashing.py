@@ -12,6 +12,7 @@ from pydantic import PrivateAttr
 from rag_app.persian import PersianAnalyzer, idf, ngrams
 
 SMALLEST, LARGEST = 3, 5
+_SHORT = 500  # characters
 
 
 class HashingEmbedding(BaseEmbedding):
@@ -80,4 +81,6 @@ class HashingEmbedding(BaseEmbedding):
         return self._embed([query])[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
+        if len(query) <= _SHORT:  # about a millisecond: a thread would take as long to begin
+            return self._get_query_embedding(query)
         return await asyncio.to_thread(self._get_query_embedding, query)

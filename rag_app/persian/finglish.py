@@ -8,11 +8,11 @@ aligned with the Persian ones at the least cost (a weighted edit distance: Wagne
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_app.persian.packed import SPACE, PackedWords
 from rag_app.persian.spelling import Similar, SpellingIndex
 
 _CANDIDATES = 80
@@ -33,14 +33,9 @@ _SOUNDS = {
 }
 _SOUNDS |= {"q": "Q", "x": "X", "w": "v", "c": "k"}
 _SOUND = re.compile("|".join(_SOUNDS))
-_DOUBLED = re.compile(r"([^aeiou\n])\1+")
+_DOUBLED = re.compile(r"([^aeiou])\1+")
 # Letters that sound otherwise in some places, each under a letter that folded text does not hold.
 _FINAL_HE, _FIRST_ALEF, _SILENT_VAV = "ة", "أ", "ؤ"  # «خانه» khane, «ایران» iran, «خواهر» khahar
-_PLACES = (
-    (re.compile(r"(?<=\w)ه$", re.MULTILINE), _FINAL_HE),
-    (re.compile(r"^ا(?=[یو])", re.MULTILINE), _FIRST_ALEF),
-    (re.compile(r"(?<=خ)و(?=ا)"), _SILENT_VAV),
-)
 
 # Each Persian letter, the symbols that write it for nothing, those that nearly do, and what leaving it out costs.
 _LETTERS: tuple[tuple[str, str, str, float], ...] = (
@@ -99,13 +94,13 @@ def _costs() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float
 
 
 _WRITTEN, _EXTRA_COST, _LEFT_OUT = _costs()
-_CODE_OF = np.zeros(0x700, dtype=np.int8)  # by code point
+_CODE_POINTS = 0x700  # beyond the last letter of ours
+_CODE_OF = np.zeros(_CODE_POINTS, dtype=np.int8)
 _CODE_OF[[ord(letter) for letter in _CODES]] = list(_CODES.values())
-_CONSONANT = {
-    ord(letter): exact[0] if exact[0] not in _VOWELS and letter not in (_FINAL_HE, _SILENT_VAV) else ""
-    for letters, exact, _, _ in _LETTERS
-    for letter in letters
-}
+_CONSONANT = np.zeros(_CODE_POINTS, dtype=np.uint16)  # the symbol of a letter's consonant, 0 of one that may be a vowel
+for _letters, _exact, *_ in _LETTERS:
+    if _exact[0] not in _VOWELS and _letters not in (_FINAL_HE, _SILENT_VAV):
+        _CONSONANT[[ord(letter) for letter in _letters]] = ord(_exact[0])
 
 
 def sounds(word: str) -> str:
@@ -127,49 +122,91 @@ class FinglishIndex:
 
     Args:
         words: folded words; those in another script are never found.
-        counts: how often each occurs; of equally similar words the frequent ones are looked at.
     """
 
-    def __init__(self, words: Sequence[str], counts: NDArray[np.int64]) -> None:
-        letters = "\n".join(words)
-        for place, letter in _PLACES:
-            letters = place.sub(letter, letters)
-        skeletons = _DOUBLED.sub(r"\1", letters.translate(_CONSONANT)).split("\n")
-        chars = np.array(letters.split("\n"), dtype=f"U{_LONGEST}").view(np.uint32).reshape(len(words), _LONGEST)
-        self._letters = _CODE_OF[np.minimum(chars, len(_CODE_OF) - 1)]
-        self._lengths = (chars > 0).sum(axis=1)
-        persian = ((self._letters > 0) == (chars > 0)).all(axis=1)
-        self._spelling = SpellingIndex(
-            [f"{skeleton}." if ours else "" for skeleton, ours in zip(skeletons, persian, strict=True)], 2, 3
-        )
-        self._frequent = 1e-3 * np.log1p(counts)
+    def __init__(self, words: PackedWords) -> None:
+        self._words = words
+        letters = _as_they_sound(words)
+        owners = np.repeat(np.arange(len(words)), np.diff(words.bounds))
+        persian = np.bincount(owners[_CODE_OF[letters] > 0], minlength=len(words)) == words.lengths
+        self._spelling = SpellingIndex(_skeletons(_CONSONANT[letters] * persian[owners], owners, persian), 2, 3)
+        self.nbytes = self._spelling.nbytes
 
-    def similar(self, word: str, threshold: float) -> Similar:
-        """Return the words that `word` may stand for, whose similarity is at least `threshold`.
+    def candidates(self, word: str) -> Similar:
+        """Return the words that share some consonants with `word`, and how many of them."""
+        (found,) = self._spelling.similar([f"{_skeleton(sounds(word))}."], 0.2)
+        return found
 
-        The similarity is 1 less the cost of the alignment over the mean cost of leaving out all letters of either word.
+    def similarities(self, word: str, places: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return how well `word` writes each of the words at `places`.
+
+        It is 1 less the cost of the alignment over the mean cost of leaving out all letters of either word.
         """
-        symbols = sounds(word)
-        ((places, alike),) = self._spelling.similar([f"{_skeleton(symbols)}."], 0.2)
-        if len(places) > _CANDIDATES:
-            places = places[np.argpartition(-(alike + self._frequent[places]), _CANDIDATES)[:_CANDIDATES]]
         if not len(places):
-            return Similar(places, np.zeros(0))
-        similarities = self._aligned([_SYMBOLS.get(symbol, 0) for symbol in symbols[:_LONGEST]], places)
-        return Similar(places[similarities >= threshold], similarities[similarities >= threshold])
+            return np.zeros(0)
+        words = self._words.take(places)
+        return _aligned([_SYMBOLS.get(symbol, 0) for symbol in sounds(word)[:_LONGEST]], words)
 
-    def _aligned(self, symbols: list[int], places: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the similarity of the symbols to each of the words at `places`."""
-        lengths = self._lengths[places]
-        letters = self._letters[places].T[: lengths.max()]
-        left_out = _LEFT_OUT[letters]
-        row = np.vstack([np.zeros(len(places)), np.cumsum(left_out, axis=0)])
-        for symbol in symbols:
-            above, row = row, np.empty_like(row)
-            row[0] = above[0] + _EXTRA_COST[symbol]
-            best = np.minimum(above[:-1] + _WRITTEN[letters, symbol], above[1:] + _EXTRA_COST[symbol])
-            for at in range(len(letters)):
-                row[at + 1] = np.minimum(best[at], row[at] + left_out[at])
-        most = _EXTRA_COST[symbols].sum() + np.where(letters > 0, left_out, 0).sum(axis=0)
-        similarities: NDArray[np.float64] = 1 - 2 * row[lengths, np.arange(len(places))] / most
-        return similarities
+
+def most_alike(found: Similar, counts: NDArray[np.int32], order: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return which candidates to compare letter by letter: of equally similar ones the frequent, else by `order`."""
+    alike = found.similarities + 1e-3 * np.log1p(counts)
+    if len(alike) <= _CANDIDATES:
+        return np.arange(len(alike))
+    (near,) = np.nonzero(alike >= np.partition(alike, -_CANDIDATES)[-_CANDIDATES])
+    best: NDArray[np.intp] = near[np.lexsort((order[near], -alike[near]))[:_CANDIDATES]]
+    return best
+
+
+def _as_they_sound(words: PackedWords) -> NDArray[np.uint16]:
+    """Return the letters of the words, each under a letter of its own where it sounds otherwise; 0 for all others."""
+    letters = np.where(words.units < _CODE_POINTS, words.units, 0)
+    letters[words.bounds[1:] - 1] = 0
+    before, after = np.r_[0, letters[:-1]], np.r_[letters[1:], 0]
+    he, alef, vav, ye, khe = (ord(letter) for letter in "هاویخ")
+    sounding = letters.copy()
+    sounding[(letters == he) & (before > 0) & (after == 0)] = ord(_FINAL_HE)
+    sounding[(letters == alef) & (before == 0) & ((after == ye) | (after == vav))] = ord(_FIRST_ALEF)
+    sounding[(letters == vav) & (before == khe) & (after == alef)] = ord(_SILENT_VAV)
+    return sounding
+
+
+def _skeletons(consonants: NDArray[np.uint16], owners: NDArray[np.intp], persian: NDArray[np.bool_]) -> PackedWords:
+    """Return the consonants of each Persian word, doubled ones once, with a point behind; of others an empty word.
+
+    Args:
+        consonants: of each unit of all words; 0 for none.
+        owners: the word of each unit.
+        persian: which words are.
+    """
+    held = np.flatnonzero(consonants)
+    symbols, owners = consonants[held], owners[held]
+    single = np.r_[True, (symbols[1:] != symbols[:-1]) | (owners[1:] != owners[:-1])][: len(symbols)]
+    symbols, owners = symbols[single], owners[single]
+    lengths = np.bincount(owners, minlength=len(persian))
+    bounds = np.r_[0, np.cumsum(lengths + persian + 1)].astype(np.int32)
+    units = np.full(bounds[-1], SPACE, dtype=np.uint16)
+    units[bounds[1:][persian] - 2] = ord(".")
+    firsts = np.cumsum(lengths) - lengths
+    units[bounds[owners] + np.arange(len(owners)) - firsts[owners]] = symbols
+    return PackedWords(units, bounds)
+
+
+def _aligned(symbols: list[int], words: PackedWords) -> NDArray[np.float64]:
+    """Return the similarity of the symbols to each of the words."""
+    lengths, positions = np.minimum(words.lengths, _LONGEST), words.positions()
+    codes = _CODE_OF[_as_they_sound(words)]
+    letters = np.zeros((lengths.max(), len(words)), dtype=np.int8)  # the n-th letters of all words side by side
+    compared = positions < np.repeat(lengths, np.diff(words.bounds))
+    letters[positions[compared], np.repeat(np.arange(len(words)), lengths)] = codes[compared]
+    left_out = _LEFT_OUT[letters]
+    row = np.vstack([np.zeros(len(words)), np.cumsum(left_out, axis=0)])
+    for symbol in symbols:
+        above, row = row, np.empty_like(row)
+        row[0] = above[0] + _EXTRA_COST[symbol]
+        best = np.minimum(above[:-1] + _WRITTEN[letters, symbol], above[1:] + _EXTRA_COST[symbol])
+        for at in range(len(letters)):
+            row[at + 1] = np.minimum(best[at], row[at] + left_out[at])
+    most = _EXTRA_COST[symbols].sum() + np.where(letters > 0, left_out, 0).sum(axis=0)
+    similarities: NDArray[np.float64] = 1 - 2 * row[lengths, np.arange(len(words))] / most
+    return similarities

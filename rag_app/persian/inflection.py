@@ -39,7 +39,11 @@ def stem(word: str) -> str:
     >>> stem("هزینهش"), stem("تهرون"), stem("میشه") == stem("شدند")
     ('هزینه', 'تهران', True)
     """
-    return verb_forms().get(word) or _SPOKEN_AN.sub("ان", _CLEAR_ENDING.sub("", word))
+    infinitive = verb_forms().get(word)
+    if infinitive is not None:
+        return infinitive
+    shorter = _CLEAR_ENDING.sub("", word)
+    return _SPOKEN_AN.sub("ان", shorter) if "ون" in shorter else shorter
 
 
 def possible_stems(word: str) -> Iterator[str]:

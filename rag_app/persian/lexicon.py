@@ -14,6 +14,8 @@ from rag_app.errors import ConfigurationError, unknown_name
 from rag_app.persian.analyzer import PersianAnalyzer
 from rag_app.persian.frequencies import hazm_data
 from rag_app.persian.inflection import stem
+from rag_app.persian.packed import PackedWords
+from rag_app.persian.words import Words
 
 _SECTIONS = ("synonyms", "courtesies")
 Entries = Mapping[str, Sequence[Any]]
@@ -43,10 +45,10 @@ class Lexicon:
                 synonyms.setdefault(word, set()).update(words - {word})
         return {word: frozenset(others) for word, others in synonyms.items()}
 
-    @property
-    def words(self) -> Iterable[str]:
-        """The folded words that have synonyms."""
-        return self._synonyms.keys()
+    @cached_property
+    def words(self) -> Words:
+        """The folded words that have synonyms; one object for all vocabularies that begin with them."""
+        return Words().with_more(PackedWords.of(self._synonyms))
 
     @cached_property
     def _compounds(self) -> dict[str, tuple[str, ...]]:

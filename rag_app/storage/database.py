@@ -81,7 +81,7 @@ class Database:
     @cached_property
     def async_engine(self) -> AsyncEngine:
         """The engine for coroutines; its connections belong to the loop that first uses them."""
-        return create_async_engine(self.url, **self._options)
+        return create_async_engine(self.url, isolation_level="AUTOCOMMIT", **self._options)
 
     @contextmanager
     def transaction(self, tenant: str | None = None) -> Iterator[Connection]:
@@ -172,13 +172,12 @@ class Database:
 async def _fetch(
     connection: Any, query: LiteralString, parameters: Mapping[str, Any], settings: Mapping[str, str] | None
 ) -> list[Any]:
-    async with connection.pipeline():
+    async with connection.pipeline():  # what is sent before its end is one transaction
         await connection.execute(_ACT_AS, parameters)
         if settings:
             await connection.execute(_SET, {"names": list(settings), "values": list(settings.values())})
         cursor = connection.cursor(row_factory=namedtuple_row)
         await cursor.execute(query, parameters)
-        await connection.commit()
     return list(await cursor.fetchall())
 
 

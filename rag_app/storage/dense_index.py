@@ -200,21 +200,19 @@ class DenseIndexes:
     def _measure(self, tenant: str) -> tuple[int | None, float]:
         """Return the least `ef_search` whose recall suffices, None if none does, and the recall with it."""
         rows = self._database.fetch(tenant, _SAMPLE, {"limit": _PROBES})
-        embeddings = [list(self._embed_query(_question(row.text, place))) for place, row in enumerate(rows)]
-        exact = [self._nearest(tenant, embedding, None) for embedding in embeddings]
+        embedded = [list(self._embed_query(_question(row.text, place))) for place, row in enumerate(rows)]
+        embeddings = [embedding for embedding in embedded if any(embedding)]
+        exact = [self._distances(tenant, embedding, None) for embedding in embeddings]
         recall = 0.0
         for ef_search in EF_SEARCH:
-            found = [self._nearest(tenant, embedding, ef_search) for embedding in embeddings]
-            recall = _recall(found, exact)
+            recall = _recall([self._distances(tenant, embedding, ef_search) for embedding in embeddings], exact)
             if recall >= RECALL:
                 return ef_search, recall
         logger.warning("a dense index is not used: it finds %.3f of the hits at most", recall)
         return None, recall
 
-    def _nearest(self, tenant: str, embedding: list[float], ef_search: int | None) -> set[str]:
-        if not any(embedding):
-            return set()
-        return set(self._vector_store.nearest(embedding, _PROBE_TOP_K, tenant=tenant, ef_search=ef_search))
+    def _distances(self, tenant: str, embedding: list[float], ef_search: int | None) -> list[float]:
+        return self._vector_store.distances(embedding, _PROBE_TOP_K, tenant=tenant, ef_search=ef_search)
 
     def _chunks(self, tenant: str) -> int:
         return int(self._database.fetch(tenant, _CHUNKS, {})[0].chunks)
@@ -238,6 +236,8 @@ def _question(chunk: str, place: int) -> str:
     return " ".join(words[start : start + _PROBE_WORDS])
 
 
-def _recall(found: Sequence[set[str]], exact: Sequence[set[str]]) -> float:
+def _recall(found: Sequence[list[float]], exact: Sequence[list[float]]) -> float:
+    """Return the share of the exact hits that were found; of several that are equally far, any will do."""
     expected = sum(map(len, exact))
-    return sum(len(hits & own) for hits, own in zip(found, exact, strict=True)) / expected if expected else 1.0
+    hits = sum(distance <= own[-1] for distances, own in zip(found, exact, strict=True) for distance in distances)
+    return hits / expected if expected else 1.0

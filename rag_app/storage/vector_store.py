@@ -8,7 +8,6 @@ from typing import Any, LiteralString, NoReturn
 from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.postgres import PGVectorStore
 from llama_index.vector_stores.postgres.base import DBEmbeddingRow
-from pgvector import HalfVector
 from pydantic import PrivateAttr
 
 from rag_app.errors import InvalidInputError
@@ -80,10 +79,10 @@ class TenantPGVectorStore(PGVectorStore):
     def _build_sparse_query(self, *arguments: Any, **options: Any) -> NoReturn:
         _refused()
 
-    def nearest(self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None) -> list[str]:
-        """Return the ids of the nearest chunks alone."""
+    def distances(self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None) -> list[float]:
+        """Return how far the nearest chunks are, as cosine distances from 0 to 2, the nearest first."""
         found = self._database.fetch(*self._search(embedding, limit, None, tenant=tenant, ef_search=ef_search))
-        return [row.node_id for row in found]
+        return [row.distance for row in found]
 
     def _query_with_score(
         self,
@@ -122,7 +121,7 @@ class TenantPGVectorStore(PGVectorStore):
         if metadata_filters is not None:
             raise InvalidInputError("metadata filters are not supported; filter by tenant=, sources= and doc_ids=")
         parameters = {
-            "embedding": HalfVector(list(embedding or ())).to_text(),
+            "embedding": f"[{','.join(map(repr, embedding or ()))}]",
             "limit": limit,
             "sources": None if sources is None else list(sources),
             "doc_ids": None if doc_ids is None else list(doc_ids),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
 
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from rag_app.persian import PersianAnalyzer
 from rag_app.persian import finglish as module
-from rag_app.persian.finglish import FinglishIndex, sounds
+from rag_app.persian.finglish import FinglishIndex, most_alike, sounds
+from rag_app.persian.packed import PackedWords
+from rag_app.persian.spelling import Similar
 from tests.conftest import INSTITUTE
 
 SPELLINGS = {
@@ -40,13 +43,11 @@ def corpus() -> list[str]:
     return [*dict.fromkeys([*SPELLINGS, *(word for word, _ in counts.most_common(200))])]
 
 
-def index(words: list[str]) -> FinglishIndex:
-    return FinglishIndex(words, np.ones(len(words), dtype=np.int64))
-
-
 def found(words: list[str], typed: str, threshold: float) -> dict[str, float]:
-    places, similarities = index(words).similar(typed, threshold)
-    return {words[place]: similarity for place, similarity in zip(places, similarities, strict=True)}
+    index = FinglishIndex(PackedWords.of(words))
+    places = index.candidates(typed).places
+    similarities = zip(places.tolist(), index.similarities(typed, places).tolist(), strict=True)
+    return {words[place]: similarity for place, similarity in similarities if similarity >= threshold}
 
 
 @pytest.mark.parametrize(("word", "typed"), [(word, one) for word, many in SPELLINGS.items() for one in many.split()])
@@ -84,15 +85,22 @@ def test_only_what_is_similar_enough_is_found() -> None:
 
 def test_of_many_candidates_the_frequent_ones_are_looked_at() -> None:
     words = [f"قسط{letter}{other}" for letter in "ابپتجچحخدرزس" for other in "شصضطظفقکگلمن"]
-    counts = np.ones(len(words), dtype=np.int64)
+    alike = FinglishIndex(PackedWords.of(words)).candidates("ghest")
+    counts = np.ones(len(alike.places), dtype=np.int64)
     counts[100] = 10**6
-    assert 100 in FinglishIndex(words, counts).similar("ghest", 0.0).places
+    order = np.arange(len(counts), dtype=np.uint64)[::-1]
+    chosen = most_alike(alike, counts, order)
+    assert 100 in chosen
+    assert len(chosen) == 80 < len(counts)
+    shuffled = np.random.default_rng(0).permutation(len(counts))
+    again = most_alike(Similar(alike.places[shuffled], alike.similarities[shuffled]), counts[shuffled], order[shuffled])
+    assert set(shuffled[again]) == set(chosen)
 
 
 def slow_similarity(typed: str, word: str) -> float:
     """The weighted edit distance by its recursion, as a reference."""
-    for place, letter in module._PLACES:
-        word = place.sub(letter, word)
+    word = re.sub("(?<=.)ه$", module._FINAL_HE, re.sub("^ا(?=[یو])", module._FIRST_ALEF, word))
+    word = re.sub("(?<=خ)و(?=ا)", module._SILENT_VAV, word)
     symbols = sounds(typed)[: module._LONGEST]
     exact = {letter: ours for letters, ours, _, _ in module._LETTERS for letter in letters}
     near = {letter: theirs for letters, _, theirs, _ in module._LETTERS for letter in letters}

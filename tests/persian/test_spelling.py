@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_app.persian.packed import PackedWords
 from rag_app.persian.spelling import SpellingIndex
 
 WORDS = st.text(alphabet="ابپتک1", max_size=7)
@@ -28,7 +29,7 @@ def dice(one: str, other: str, smallest: int, largest: int) -> float:
 def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
     words: list[str], asked: list[str], sizes: tuple[int, int]
 ) -> None:
-    found = SpellingIndex(words, *sizes).similar(asked, 0.3)
+    found = SpellingIndex(PackedWords.of(words), *sizes).similar(asked, 0.3)
     assert len(found) == len(asked)
     for word, (places, similarities) in zip(asked, found, strict=True):
         expected = {place: dice(word, other, *sizes) for place, other in enumerate(words)}
@@ -36,15 +37,32 @@ def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
         assert got == pytest.approx({place: value for place, value in expected.items() if value >= 0.3})
 
 
+@given(st.lists(st.text(max_size=6).map(lambda word: "".join(word.split())), max_size=6))
+@settings(max_examples=50, deadline=None, derandomize=True)
+def test_a_list_of_many_letters_is_searched_too(words: list[str]) -> None:
+    words = [word for word in words if all("\0" < letter < "\uffff" for letter in word)]
+    letters = [chr(code) for code in range(0x4E00, 0x4E00 + 300)]
+    found = SpellingIndex(PackedWords.of([*words, *letters]), 2, 4).similar([*words, "\u4e07"], 0.3)
+    for word, (places, similarities) in zip([*words, "\u4e07"], found, strict=True):
+        expected = {place: dice(word, other, 2, 4) for place, other in enumerate([*words, *letters])}
+        got = dict(zip(places.tolist(), similarities.tolist(), strict=True))
+        assert got == pytest.approx({place: value for place, value in expected.items() if value >= 0.3})
+
+
+def test_letters_that_the_list_does_not_hold_are_like_nothing() -> None:
+    ((places, _),) = SpellingIndex(PackedWords.of(["کتاب"]), 2, 4).similar(["qwer"], 0.01)
+    assert len(places) == 0
+
+
 def test_a_misspelt_word_is_nearest_to_the_right_one() -> None:
     words = ["استرداد", "استاد", "داستان", "امداد", "شهریه"]
-    ((places, similarities),) = SpellingIndex(words, 2, 4).similar(["استراداد"], 0.3)
+    ((places, similarities),) = SpellingIndex(PackedWords.of(words), 2, 4).similar(["استراداد"], 0.3)
     assert words[places[np.argmax(similarities)]] == "استرداد"
     assert 4 not in places
 
 
 @pytest.mark.parametrize("words", [[], [""], ["", ""]])
 def test_nothing_is_like_nothing(words: list[str]) -> None:
-    for places, similarities in SpellingIndex(words, 2, 4).similar(["قسط", ""], 0.01):
+    for places, similarities in SpellingIndex(PackedWords.of(words), 2, 4).similar(["قسط", ""], 0.01):
         assert len(places) == len(similarities) == 0
-    assert SpellingIndex(["قسط"], 2, 4).similar([], 0.3) == []
+    assert SpellingIndex(PackedWords.of(["قسط"]), 2, 4).similar([], 0.3) == []

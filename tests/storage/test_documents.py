@@ -357,3 +357,93 @@ async def test_tokens_come_in_the_order_of_writing_with_those_of_a_parent_side_b
     assert [tuple(chunk) for chunk in tokens.chunks] == [
         (node_id, f"p-{node_id[0]}", node_id[0], "s", "tokens") for node_id in ("b0", "b1", "a0", "a1", "a2")
     ]
+
+
+def test_documents_written_together_are_all_there_or_none_is(
+    database: Database, writer: DocumentWriter, tenant: str
+) -> None:
+    writer.write(tenant, *(document("v", doc_id=f"d{number}") for number in range(3)))
+    assert texts(database, tenant)["documents"] == ["v"] * 3
+    assert generation(database, tenant) == 1
+    before = stored(database, tenant)
+    with pytest.raises(psycopg.errors.DataException):
+        writer.write(tenant, document("w", doc_id="d0"), spoilt_by_an_embedding_that_is_no_vector())
+    assert stored(database, tenant) == before
+
+
+def test_deleting_by_source_tenant_or_what_is_left_touches_nothing_else(
+    database: Database, writer: DocumentWriter, tenant: str
+) -> None:
+    other = f"{tenant[:-1]}!"
+    for each in (tenant, other):
+        writer.write(
+            each, *(document("v", doc_id=f"{source}{number}", source=source) for source in "ab" for number in range(3))
+        )
+    kept = stored(database, other)
+
+    def doc_ids() -> list[str]:
+        with database.transaction(tenant) as connection:
+            return list(connection.scalars(text("SELECT doc_id FROM rag_app.documents ORDER BY doc_id")))
+
+    assert writer.delete_others(tenant, "a", ["a1", "b9"]) == 2
+    assert doc_ids() == ["a1", "b0", "b1", "b2"]
+    assert writer.delete_source(tenant, "b") == 3
+    assert doc_ids() == ["a1"]
+    assert writer.delete_source(tenant, "b") == 0
+    assert generation(database, tenant) == 3
+    writer.write(tenant, document("v", doc_id="c"))
+    assert writer.delete_others(tenant, None, ["c"]) == 1
+    assert doc_ids() == ["c"]
+    assert writer.delete_tenant(tenant) == 1
+    assert texts(database, tenant) == {"documents": [], "parents": [], "data_chunks": []}
+    assert generation(database, tenant) == 6
+    assert stored(database, other) == kept
+
+
+async def test_changes_since_a_generation_are_what_was_written_and_deleted_after_it(
+    database: Database, writer: DocumentWriter, tenant: str
+) -> None:
+    own = Database(database.url.render_as_string(hide_password=False))
+    reader = ChunkReader(own)
+    assert await reader.atokens(tenant) == (0, [])
+    assert await reader.achanges(tenant, 0) is None
+    writer.write(tenant, document("v", doc_id="a"), document("v", doc_id="b"))
+    writer.write(tenant, document("v", doc_id="c"))
+    changes = await reader.achanges(tenant, 1)
+    assert changes is not None
+    assert (changes.generation, changes.doc_ids) == (2, {"c"})
+    assert [chunk.doc_id for chunk in changes.chunks] == ["c", "c"]
+    writer.write(tenant, document("w", doc_id="a"))
+    writer.delete(tenant, "b")
+    changes = await reader.achanges(tenant, 2)
+    assert changes is not None
+    assert (changes.generation, changes.doc_ids, len(changes.chunks)) == (4, {"a", "b"}, 2)
+    assert await reader.achanges(tenant, 4) == (4, [], frozenset())
+    snapshot = await reader.atokens(tenant)
+    assert (snapshot.generation, {chunk.doc_id for chunk in snapshot.chunks}) == (4, {"a", "c"})
+    writer.delete_source(tenant, "manual")
+    assert await reader.achanges(tenant, 4) is None
+    assert await reader.atokens(tenant) == (5, [])
+    await own.aclose()
+
+
+async def test_deletions_of_long_ago_are_forgotten_and_that_is_told(
+    database: Database, writer: DocumentWriter, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag_app.storage.documents.TOLD_GENERATIONS", 3)
+    own = Database(database.url.render_as_string(hide_password=False))
+    for number in range(4):
+        writer.write(tenant, document("v", doc_id=f"d{number}"))
+    for number in range(3):
+        writer.delete(tenant, f"d{number}")
+    reader = ChunkReader(own)
+    assert await reader.achanges(tenant, 3) is None
+    changes = await reader.achanges(tenant, 4)
+    assert changes is not None
+    assert changes.doc_ids == {"d0", "d1", "d2"}
+    with database.transaction(tenant) as connection:
+        assert connection.scalars(text("SELECT doc_id FROM rag_app.deletions")).all() == ["d0", "d1", "d2"]
+    writer.delete(tenant, "d3")
+    with database.transaction(tenant) as connection:
+        assert connection.scalars(text("SELECT doc_id FROM rag_app.deletions")).all() == ["d1", "d2", "d3"]
+    await own.aclose()

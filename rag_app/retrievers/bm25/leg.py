@@ -1,0 +1,35 @@
+"""The leg that searches the index of the asking tenant."""
+
+from __future__ import annotations
+
+import asyncio
+
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from rag_app.background import BackgroundLoop
+from rag_app.retrievers.bm25.cache import BM25Indexes
+from rag_app.schema import RetrievalQuery
+from rag_app.storage import ChunkReader
+
+
+class BM25Leg(BaseRetriever):
+    """Retrieves the chunks that hold the most telling words of the query, however they are written; scores above 0."""
+
+    def __init__(self, indexes: BM25Indexes, reader: ChunkReader, loop: BackgroundLoop) -> None:
+        super().__init__()
+        self._indexes = indexes
+        self._reader = reader
+        self._loop = loop
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return self._loop.call(self._aretrieve, query_bundle)
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        query = RetrievalQuery.of(query_bundle)
+        index = await self._indexes.aget(query.tenant, query.generation)
+        hits = index.retrieve(query) if index is not None else []
+        nodes = await self._reader.anodes(query.tenant, [hit.node.node_id for hit in hits])
+        return [
+            NodeWithScore(node=nodes[hit.node.node_id], score=hit.score) for hit in hits if hit.node.node_id in nodes
+        ]
