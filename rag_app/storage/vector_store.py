@@ -18,10 +18,13 @@ _WITHIN: LiteralString = """
     tenant = %(tenant)s AND (%(sources)s::text[] IS NULL OR source = ANY(%(sources)s))
         AND (%(doc_ids)s::text[] IS NULL OR doc_id = ANY(%(doc_ids)s))
 """
-# No index is on the bare column, so every chunk is compared.
+# No index is on the bare column, so every chunk is compared. A chunk without a single word has a vector of zeros, which
+# lies nowhere: its distance is no number, which PostgreSQL puts last and an HNSW index leaves out.
 _EXACT: LiteralString = """
-    SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
-    FROM rag_app.data_chunks WHERE {within} ORDER BY distance, node_id LIMIT %(limit)s
+    SELECT * FROM (
+        SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
+        FROM rag_app.data_chunks WHERE {within} ORDER BY distance, node_id LIMIT %(limit)s
+    ) AS nearest WHERE distance < 'NaN' ORDER BY distance, node_id
 """
 # The expression of the tenants' own indexes; where there is none (yet), every chunk is compared.
 _INDEXED: LiteralString = """
@@ -29,7 +32,7 @@ _INDEXED: LiteralString = """
         SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
         FROM rag_app.data_chunks WHERE {within}
         ORDER BY embedding::halfvec({embed_dim}) <=> %(embedding)s::halfvec LIMIT %(limit)s
-    ) AS nearest ORDER BY distance, node_id
+    ) AS nearest WHERE distance < 'NaN' ORDER BY distance, node_id
 """
 # A filter may pass few of the nearest; the search goes on until enough do, at worst through the whole graph. And the
 # planner, whose statistics may be of before the tenant came, is not to compare all chunks instead.

@@ -366,7 +366,7 @@ def test_documents_written_together_are_all_there_or_none_is(
     assert texts(database, tenant)["documents"] == ["v"] * 3
     assert generation(database, tenant) == 1
     before = stored(database, tenant)
-    with pytest.raises(psycopg.errors.DataException):
+    with pytest.raises(UnstorableError):
         writer.write(tenant, document("w", doc_id="d0"), spoilt_by_an_embedding_that_is_no_vector())
     assert stored(database, tenant) == before
 
