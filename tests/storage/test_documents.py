@@ -385,14 +385,14 @@ def test_deleting_by_source_tenant_or_what_is_left_touches_nothing_else(
         with database.transaction(tenant) as connection:
             return list(connection.scalars(text("SELECT doc_id FROM rag_app.documents ORDER BY doc_id")))
 
-    assert writer.delete_others(tenant, "a", ["a1", "b9"]) == 2
+    assert writer.delete_others(tenant, "a", ["a1", "b9"], 1) == 2
     assert doc_ids() == ["a1", "b0", "b1", "b2"]
     assert writer.delete_source(tenant, "b") == 3
     assert doc_ids() == ["a1"]
     assert writer.delete_source(tenant, "b") == 0
     assert generation(database, tenant) == 3
     writer.write(tenant, document("v", doc_id="c"))
-    assert writer.delete_others(tenant, None, ["c"]) == 1
+    assert writer.delete_others(tenant, None, ["c"], 4) == 1
     assert doc_ids() == ["c"]
     assert writer.delete_tenant(tenant) == 1
     assert texts(database, tenant) == {"documents": [], "parents": [], "data_chunks": []}
