@@ -70,6 +70,7 @@ class DenseIndexStatus:
         bytes: the size of the HNSW index on disk.
         ef_search: how many nodes a search keeps, where the index is used.
         recall: the share of the exact scan's first 20 that the index found when it was measured.
+        measured_chunks: how many chunks there were then.
     """
 
     tenant: str
@@ -79,6 +80,7 @@ class DenseIndexStatus:
     bytes: int = 0
     ef_search: int | None = None
     recall: float | None = None
+    measured_chunks: int | None = None
 
 
 class DenseIndexes:
@@ -127,9 +129,9 @@ class DenseIndexes:
         (row,) = known
         if row.ef_search is None:
             reason = f"its index found {row.recall:.3f} of the hits, below {RECALL}"
-            return DenseIndexStatus(tenant, "exact", reason, chunks, size, None, row.recall)
+            return DenseIndexStatus(tenant, "exact", reason, chunks, size, None, row.recall, row.chunks)
         reason = f"more than {self._exact_limit} chunks"
-        return DenseIndexStatus(tenant, "hnsw", reason, chunks, size, row.ef_search, row.recall)
+        return DenseIndexStatus(tenant, "hnsw", reason, chunks, size, row.ef_search, row.recall, row.chunks)
 
     def refresh(self, tenant: str) -> DenseIndexStatus:
         """Give `tenant` the index that its size asks for, beside readers and writers, and return what it has now.
