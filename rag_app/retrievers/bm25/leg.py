@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
