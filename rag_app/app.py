@@ -233,8 +233,13 @@ class RagApp:
         return [indexes.refresh(each) for each in tenants]
 
     def stats(self, tenant: str) -> TenantStatistics:
-        """Count what a tenant has stored; this reads all its rows."""
-        return tenant_statistics(self.database, self._components.dense_indexes, checked_name("tenant", tenant))
+        """Count what a tenant has stored and tell how it is searched; this reads all its rows.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        held = self._components.bm25_indexes.generation(checked_name("tenant", tenant))
+        return tenant_statistics(self.database, self._components.dense_indexes, tenant, bm25_generation=held)
 
     def _reindex_in_background(self, tenant: str) -> None:
         try:

@@ -108,6 +108,7 @@ class Components:
     writer: DocumentWriter
     ingestion: IngestionPipeline
     dense_indexes: DenseIndexes
+    bm25_indexes: BM25Indexes
     retrieval: RetrievalPipeline
     service: RetrievalService
 
@@ -193,7 +194,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(writer, ingestion, dense_indexes, retrieval, service)
+    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service)
 
 
 def _router(settings: Settings) -> QueryRouter:

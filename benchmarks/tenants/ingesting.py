@@ -34,7 +34,9 @@ def text(number: int, version: int) -> str:
     words = ["".join(choose.choices("ابپتجچحخدرزسشصطعفقکگلمنوهی", k=6)) for _ in range(90)]
     return "\n\n".join(
         f"{SHARED} سند {number} نسخه {version} بند {place}. "
-        + " ".join(f"{' '.join(words[first : first + 6])} در نسخه {version} آمده است." for first in (at, at + 6, at + 12))
+        + " ".join(
+            f"{' '.join(words[first : first + 6])} در نسخه {version} آمده است." for first in (at, at + 6, at + 12)
+        )
         for place, at in enumerate(range(0, 18 * (1 + number % 5), 18))
     )
 

@@ -93,7 +93,10 @@ class Integrity:
     def content(self, tenant: str) -> list[list[tuple[Any, ...]]]:
         """Return all that is stored but for what differs between tenants: ids of nodes, and generations."""
         return [
-            [(row.doc_id, row.source, row.title, row.content_hash, row.metadata, row.chunks) for row in self._fetch(tenant, _DOCUMENTS)],
+            [
+                (row.doc_id, row.source, row.title, row.content_hash, row.metadata, row.chunks)
+                for row in self._fetch(tenant, _DOCUMENTS)
+            ],
             [(row.doc_id, row.start_char, row.text) for row in self._fetch(tenant, _PARENTS)],
             [(row.doc_id, row.source, row.text, row.tokens, row.embedding) for row in self._fetch(tenant, _CHUNKS)],
         ]
@@ -104,7 +107,9 @@ class Integrity:
         wrong = []
         if not row.chunks == row.rows == len(chunks) > 0:
             wrong.append(f"{row.chunks} chunks are counted, {row.rows} are there")
-        if (row.title, row.source) != (given["title"], given["source"]) or any(chunk.source != row.source for chunk in chunks):
+        if (row.title, row.source) != (given["title"], given["source"]) or any(
+            chunk.source != row.source for chunk in chunks
+        ):
             wrong.append("title or source of another version")
         if {chunk.parent_id for chunk in chunks} != {parent.parent_id for parent in parents}:
             wrong.append("chunks and parents do not belong together")

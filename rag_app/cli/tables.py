@@ -56,7 +56,11 @@ def render_statistics(found: TenantStatistics) -> str:
     rows.append([str(found.documents), str(found.chunks), "in all"])
     sizes = ", ".join(f"{kind} {size / 1e6:.1f}" for kind, size in found.bytes.items())
     index = found.dense_index
-    measured = f", recall {index.recall:.3f} at ef_search {index.ef_search}" if index.kind == "hnsw" else ""
+    measured = (
+        f", recall {index.recall:.3f} at ef_search {index.ef_search}, measured at {index.measured_chunks} chunks"
+        if index.kind == "hnsw"
+        else ""
+    )
     return "\n".join(
         [
             *_table(rows),

@@ -44,6 +44,7 @@ class HashingEmbedding(BaseEmbedding):
     def _embed(self, texts: list[str]) -> list[list[float]]:
         import numpy as np
         from scipy import sparse
+        from sklearn import config_context
         from sklearn.feature_extraction.text import HashingVectorizer
         from sklearn.preprocessing import normalize
 
@@ -67,7 +68,9 @@ class HashingEmbedding(BaseEmbedding):
         words = sparse.csr_matrix(
             (np.asarray(weights, dtype=np.float32), columns, starts), shape=(len(texts), len(vocabulary))
         )
-        vectors = normalize(words @ self._vectorizer.transform(vocabulary))
+        # Looking over what was just made would take as long for a question as making it.
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            vectors = normalize(words @ self._vectorizer.transform(vocabulary))
         rows: list[list[float]] = vectors.toarray().tolist()
         return rows
 

@@ -70,6 +70,7 @@ class DenseIndexStatus:
         bytes: the size of the HNSW index on disk.
         ef_search: how many nodes a search keeps, where the index is used.
         recall: the share of the exact scan's first 20 that the index found when it was measured.
+        measured_chunks: how many chunks there were then.
     """
 
     tenant: str
@@ -79,6 +80,7 @@ class DenseIndexStatus:
     bytes: int = 0
     ef_search: int | None = None
     recall: float | None = None
+    measured_chunks: int | None = None
 
 
 class DenseIndexes:
@@ -127,9 +129,9 @@ class DenseIndexes:
         (row,) = known
         if row.ef_search is None:
             reason = f"its index found {row.recall:.3f} of the hits, below {RECALL}"
-            return DenseIndexStatus(tenant, "exact", reason, chunks, size, None, row.recall)
+            return DenseIndexStatus(tenant, "exact", reason, chunks, size, None, row.recall, row.chunks)
         reason = f"more than {self._exact_limit} chunks"
-        return DenseIndexStatus(tenant, "hnsw", reason, chunks, size, row.ef_search, row.recall)
+        return DenseIndexStatus(tenant, "hnsw", reason, chunks, size, row.ef_search, row.recall, row.chunks)
 
     def refresh(self, tenant: str) -> DenseIndexStatus:
         """Give `tenant` the index that its size asks for, beside readers and writers, and return what it has now.
@@ -202,17 +204,24 @@ class DenseIndexes:
         rows = self._database.fetch(tenant, _SAMPLE, {"limit": _PROBES})
         embedded = [list(self._embed_query(_question(row.text, place))) for place, row in enumerate(rows)]
         embeddings = [embedding for embedding in embedded if any(embedding)]
-        exact = [self._distances(tenant, embedding, None) for embedding in embeddings]
         recall = 0.0
-        for ef_search in EF_SEARCH:
-            recall = _recall([self._distances(tenant, embedding, ef_search) for embedding in embeddings], exact)
-            if recall >= RECALL:
-                return ef_search, recall
+        with self._database.snapshot(tenant) as fetch:  # else what is deleted meanwhile would count as not found
+
+            def nearest(ef_search: int | None) -> list[list[float]]:
+                return [
+                    self._vector_store.distances(
+                        embedding, _PROBE_TOP_K, tenant=tenant, ef_search=ef_search, fetch=fetch
+                    )
+                    for embedding in embeddings
+                ]
+
+            exact = nearest(None)
+            for ef_search in EF_SEARCH:
+                recall = _recall(nearest(ef_search), exact)
+                if recall >= RECALL:
+                    return ef_search, recall
         logger.warning("a dense index is not used: it finds %.3f of the hits at most", recall)
         return None, recall
-
-    def _distances(self, tenant: str, embedding: list[float], ef_search: int | None) -> list[float]:
-        return self._vector_store.distances(embedding, _PROBE_TOP_K, tenant=tenant, ef_search=ef_search)
 
     def _chunks(self, tenant: str) -> int:
         return int(self._database.fetch(tenant, _CHUNKS, {})[0].chunks)

@@ -60,7 +60,8 @@ _DELETE_SOURCE = text("DELETE FROM rag_app.documents WHERE tenant = :tenant AND 
 _DELETE_TENANT = text("DELETE FROM rag_app.documents WHERE tenant = :tenant")
 _OTHERS = text("""
     SELECT doc_id FROM rag_app.documents WHERE tenant = :tenant AND doc_id <> ALL(:kept)
-        AND (CAST(:source AS text) IS NULL OR source = :source) AND generation <= :generation
+        AND (CAST(:source AS text) IS NULL OR source = :source) 
+        AND (CAST(:generation AS bigint) IS NULL OR generation <= :generation)
 """)
 _REMEMBER = text("""
     INSERT INTO rag_app.deletions (tenant, generation, doc_id)
@@ -126,10 +127,11 @@ class DocumentWriter:
         """Delete all documents of the tenant and return how many there were; its generation alone stays."""
         return self._delete_all(tenant, _DELETE_TENANT, {})
 
-    def delete_others(self, tenant: str, source: str | None, kept: Iterable[str], generation: int) -> int:
+    def delete_others(self, tenant: str, source: str | None, kept: Iterable[str], generation: int | None = None) -> int:
         """Delete the documents of a source, or of all if None, but for those in `kept`; return how many there were.
 
-        Documents that were written after `generation` stay: whoever names those to keep may not know of them.
+        Documents that were written after `generation`, if it is given, stay too: whoever names those to keep may not
+        know of them.
         """
         asked = {"tenant": tenant, "source": source, "kept": list(kept), "generation": generation}
         with self._database.transaction(tenant) as connection:

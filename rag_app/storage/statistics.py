@@ -45,6 +45,8 @@ class TenantStatistics:
         sources: documents and chunks by source.
         bytes: what is stored by kind, as it lies on disk: embeddings, chunks with their metadata, tokens, parents.
         dense_index: how the dense leg searches it.
+        bm25_generation: the generation of the BM25 index that this process holds; None if it holds none. An older one
+            than `generation` takes in what changed before it answers the next question.
     """
 
     tenant: str
@@ -53,6 +55,7 @@ class TenantStatistics:
     sources: dict[str, SourceStatistics]
     bytes: dict[str, int]
     dense_index: DenseIndexStatus
+    bm25_generation: int | None
 
     @property
     def documents(self) -> int:
@@ -65,7 +68,9 @@ class TenantStatistics:
         return sum(source.chunks for source in self.sources.values())
 
 
-def tenant_statistics(database: Database, dense_indexes: DenseIndexes, tenant: str) -> TenantStatistics:
+def tenant_statistics(
+    database: Database, dense_indexes: DenseIndexes, tenant: str, *, bm25_generation: int | None
+) -> TenantStatistics:
     """Count what `tenant` has stored; this reads all its rows.
 
     Raises:
@@ -81,4 +86,5 @@ def tenant_statistics(database: Database, dense_indexes: DenseIndexes, tenant: s
         },
         bytes=database.fetch(tenant, _BYTES, {})[0]._asdict(),
         dense_index=dense_indexes.status(tenant),
+        bm25_generation=bm25_generation,
     )

@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 
 from rag_app.errors import InvalidInputError
 from rag_app.schema import checked_name
-from rag_app.storage.database import SCHEMA, Database
+from rag_app.storage.database import SCHEMA, Database, Fetch
 
 _WITHIN: LiteralString = """
     tenant = %(tenant)s AND (%(sources)s::text[] IS NULL OR source = ANY(%(sources)s))
@@ -82,9 +82,14 @@ class TenantPGVectorStore(PGVectorStore):
     def _build_sparse_query(self, *arguments: Any, **options: Any) -> NoReturn:
         _refused()
 
-    def distances(self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None) -> list[float]:
-        """Return how far the nearest chunks are, as cosine distances from 0 to 2, the nearest first."""
-        found = self._database.fetch(*self._search(embedding, limit, None, tenant=tenant, ef_search=ef_search))
+    def distances(
+        self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None, fetch: Fetch
+    ) -> list[float]:
+        """Return how far the nearest chunks are, as cosine distances from 0 to 2, the nearest first.
+
+        `fetch` is that of the database, or of a snapshot of it.
+        """
+        found = fetch(*self._search(embedding, limit, None, tenant=tenant, ef_search=ef_search))
         return [row.distance for row in found]
 
     def _query_with_score(

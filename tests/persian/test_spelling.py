@@ -42,8 +42,8 @@ def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
 def test_a_list_of_many_letters_is_searched_too(words: list[str]) -> None:
     words = [word for word in words if all("\0" < letter < "\uffff" for letter in word)]
     letters = [chr(code) for code in range(0x4E00, 0x4E00 + 300)]
-    found = SpellingIndex(PackedWords.of([*words, *letters]), 2, 4).similar([*words, "\u4e07"], 0.3)
-    for word, (places, similarities) in zip([*words, "\u4e07"], found, strict=True):
+    found = SpellingIndex(PackedWords.of([*words, *letters]), 2, 4).similar([*words, *letters[::99]], 0.3)
+    for word, (places, similarities) in zip([*words, *letters[::99]], found, strict=True):
         expected = {place: dice(word, other, 2, 4) for place, other in enumerate([*words, *letters])}
         got = dict(zip(places.tolist(), similarities.tolist(), strict=True))
         assert got == pytest.approx({place: value for place, value in expected.items() if value >= 0.3})

@@ -3,12 +3,14 @@ from __future__ import annotations
 import time
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag_app.persian import Lexicons, PersianAnalyzer, Vocabulary
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.packed import PackedWords
 from rag_app.schema import QueryWord, Reading
 
 ANALYZER = PersianAnalyzer()
@@ -240,3 +242,14 @@ def test_a_number_is_found_in_every_system_of_digits(number: int, form: str) -> 
         only(vocabulary(text, "متن").read(WAYS[way](str(number)))).matches == {str(number): 1.0}
         for way in ("as it is", "Persian digits", "Arabic digits")
     )
+
+
+def test_of_equally_good_words_the_same_is_meant_in_whatever_order_they_came() -> None:
+    meant = set()
+    for order in (("قسطی", "قسطا"), ("قسطا", "قسطی")):
+        words = Lexicon().words
+        for word in order:
+            words = words.with_more(PackedWords.of([word]))
+        made = Vocabulary(words, np.ones(2, np.int32), 2)
+        meant.add(order[made._best({0: 0.9, 1: 0.9}) or 0])
+    assert len(meant) == 1

@@ -223,7 +223,9 @@ def test_a_server_that_was_killed_is_started_again_though_its_zombie_is_still_th
     for process_ in (postmaster, *backends):
         process_.kill()
     until = time.monotonic() + 10
-    while psutil.pid_exists(postmaster.pid) and postmaster.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+    while (
+        psutil.pid_exists(postmaster.pid) and postmaster.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until
+    ):
         time.sleep(0.01)
     assert start_embedded(data_dir) == url
     assert run(url, "SELECT x FROM kept") == "سلام"

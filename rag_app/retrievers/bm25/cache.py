@@ -73,6 +73,11 @@ class BM25Indexes:
         """The memory that the indexes hold, in bytes, about."""
         return self._nbytes
 
+    def generation(self, tenant: str) -> int | None:
+        """Return the generation of the tenant's index; None if there is none in memory."""
+        entry = self._entries.get(tenant)
+        return entry.generation if entry is not None else None
+
     async def aget(self, tenant: str, generation: int) -> TenantBM25Retriever | None:
         """Return the tenant's index, at least as new as `generation`; None for a tenant without chunks.
 

@@ -88,8 +88,14 @@ class TenantBM25Retriever(BM25Retriever):
         return changed if len(changed) else None
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        query = RetrievalQuery.of(query_bundle)
+        found = self.search(RetrievalQuery.of(query_bundle))
+        return [NodeWithScore(node=TextNode(id_=node_id), score=score) for node_id, score in found.items()]
+
+    def search(self, query: RetrievalQuery) -> dict[str, float]:
+        """Return the scores, above 0, of the best chunks by id, best first."""
         asked = self._asked(query.reading or self.vocabulary.read(query.query_str))
+        if not asked:
+            return {}
         scores = self._main.scores(asked, query)
         scores[self._void] = 0.0
         if self._newer is not None:
@@ -99,10 +105,7 @@ class TenantBM25Retriever(BM25Retriever):
         if len(found) > most:
             found = found[scores[found] >= np.partition(scores[found], -most)[-most]]
         best = found[np.argsort(-scores[found], kind="stable")][:most]
-        return [
-            NodeWithScore(node=TextNode(id_=self._node_id(place)), score=float(scores[place]))
-            for place in best.tolist()
-        ]
+        return {self._node_id(place): float(scores[place]) for place in best.tolist()}
 
     def _node_id(self, place: int) -> str:
         if place >= len(self._main) and self._newer is not None:

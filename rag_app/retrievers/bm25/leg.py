@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
@@ -28,8 +26,6 @@ class BM25Leg(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
         index = await self._indexes.aget(query.tenant, query.generation)
-        hits = index.retrieve(query) if index is not None else []
-        nodes = await self._reader.anodes(query.tenant, [hit.node.node_id for hit in hits])
-        return [
-            NodeWithScore(node=nodes[hit.node.node_id], score=hit.score) for hit in hits if hit.node.node_id in nodes
-        ]
+        found = index.search(query) if index is not None else {}
+        nodes = await self._reader.anodes(query.tenant, list(found))
+        return [NodeWithScore(node=nodes[node_id], score=score) for node_id, score in found.items() if node_id in nodes]

@@ -14,6 +14,9 @@ from rag_app.retrievers.bm25.counting import WordCounts
 from rag_app.schema import RetrievalQuery
 from rag_app.storage.chunks import ChunkTokens
 
+_CELLS = 2_000_000  # of words by chunks, that are in memory at once: 16 MB
+_RARE = 32  # chunks
+
 
 class Labels:
     """What each of many things is called; few names for many things, or as many."""
@@ -91,12 +94,14 @@ class Segment:
 
     def scores(self, asked: Sequence[Asked], query: RetrievalQuery) -> NDArray[np.float64]:
         """Return what each chunk holds of the words, 0 if it shares none or the query's filters leave it out."""
+        own, of_parent = np.zeros(len(self)), np.zeros(len(self._parent_starts))
+        at_once = max(1, _CELLS // len(self))
+        for start in range(0, len(asked), at_once):
+            words = asked[start : start + at_once]
+            held = self._held(words)
+            own += held.sum(axis=0)
+            of_parent += np.maximum.reduceat(held, self._parent_starts, axis=1).sum(axis=0)
         sizes = np.diff(np.r_[self._parent_starts, len(self)])
-        own, of_parent = np.zeros(len(self)), np.zeros(len(sizes))
-        for word in asked:
-            held = word.weight * self._held(word)
-            own += held
-            of_parent += np.maximum.reduceat(held, self._parent_starts)
         scores = np.where(own > 0, own + np.repeat(of_parent, sizes), 0.0)
         if query.sources is not None:
             scores[~self._sources.among(query.sources)] = 0.0
@@ -104,18 +109,35 @@ class Segment:
             scores[~self._documents.among(query.doc_ids)] = 0.0
         return scores
 
-    def _held(self, word: Asked) -> NDArray[np.float64]:
-        """Return for each chunk how much of a word it holds, 0 to 1 and more for a word that it repeats."""
-        held = np.zeros(len(self))
-        known = word.places < len(self._starts) - 1
-        places = word.places[known]
-        starts, ends = self._starts[places], self._starts[places + 1]
+    def _held(self, asked: Sequence[Asked]) -> NDArray[np.float64]:
+        """Return for each word how much of its weight each chunk holds, more than all for a word that it repeats."""
+        places = np.concatenate([word.places for word in asked])
+        weights = np.concatenate([word.weight * word.similarities for word in asked])
+        rows = np.repeat(np.arange(len(asked)) * len(self), [len(word.places) for word in asked])
+        known = places < len(self._starts) - 1
+        places, weights, rows = places[known], weights[known], rows[known]
+        starts = self._starts[places]
+        lengths = self._starts[places + 1] - starts
         # The words of a question bring their own weights, so the one that BM25 multiplied in is divided out.
-        factors = word.similarities[known] / _idf(ends - starts, len(self))
-        for start, end, factor in zip(starts.tolist(), ends.tolist(), factors.tolist(), strict=True):
-            chunks = self._chunks[start:end]
-            held[chunks] = np.maximum(held[chunks], factor * self._scores[start:end])
-        return held
+        weights /= _idf(lengths, len(self))
+        held = np.zeros(len(asked) * len(self))
+        # Rare words together: there are many, and each alone would cost more than its few entries are worth.
+        rare = lengths <= _RARE
+        cells, values = self._entries(starts[rare], lengths[rare], rows[rare], weights[rare])
+        rising = np.argsort(values)
+        held[cells[rising]] = values[rising]  # of what a word may stand for, the last and so the best one stays
+        frequent = (each[~rare].tolist() for each in (starts, lengths, rows, weights))
+        for start, length, row, weight in zip(*frequent, strict=True):
+            own, chunks = held[row : row + len(self)], self._chunks[start : start + length]
+            own[chunks] = np.maximum(own[chunks], weight * self._scores[start : start + length])
+        return held.reshape(len(asked), len(self))
+
+    def _entries(
+        self, starts: NDArray[Any], lengths: NDArray[Any], rows: NDArray[Any], weights: NDArray[Any]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return where in the rows the entries of several words belong, and their weighted scores."""
+        entries = np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+        return np.repeat(rows, lengths) + self._chunks[entries], np.repeat(weights, lengths) * self._scores[entries]
 
 
 def _bm25(counts: WordCounts, places: NDArray[np.int32], vocabulary: Mapping[str, int]) -> bm25s.BM25:

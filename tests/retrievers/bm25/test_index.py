@@ -132,6 +132,28 @@ def test_a_word_is_read_as_itself_from_when_it_is_written_until_it_is_gone() -> 
     assert whole.with_changes(changed([], {"d1", "d2"})) is None
 
 
+def test_a_slip_that_only_a_deleted_document_held_is_a_slip_again() -> None:
+    chunks = [chunk("d1", "استرداد"), chunk("d2", "استرداذ")]
+    whole = TenantBM25Retriever(chunks, LEXICON, similarity_top_k=15)
+    index = whole.with_changes(changed([], {"d2"}))
+    assert index is not None
+    assert whole.vocabulary.read("استرداذ").words[0].meant == "استرداذ"
+    assert index.vocabulary.read("استرداذ").words[0].meant == "استرداد"
+
+
+def test_what_is_equally_good_does_not_depend_on_when_it_was_written() -> None:
+    letters = "ابپتثجچحخدذرزژسشصضطظ"
+    texts = [f"قسط{one}{two}" for one in letters for two in letters]
+    chunks = [chunk(f"d{number}", text) for number, text in enumerate(texts)]
+    index = TenantBM25Retriever(chunks[200:], LEXICON, similarity_top_k=15).with_changes(changed(chunks[:200], set()))
+    anew = TenantBM25Retriever(chunks, LEXICON, similarity_top_k=15)
+    assert index is not None
+    for question in ("قسط", "ghest", "ghestagh", *(f"قسط{letter}ق" for letter in letters)):
+        read, expected = index.vocabulary.read(question), anew.vocabulary.read(question)
+        assert read == expected
+        assert list(read.words[0].matches) == list(expected.words[0].matches)
+
+
 def test_more_chunks_than_there_were_are_found() -> None:
     index = TenantBM25Retriever(CHUNKS[:1], LEXICON, similarity_top_k=15)
     many = index.with_changes(changed([chunk(f"d{n}", "پست") for n in range(20)], set()))
@@ -198,14 +220,13 @@ def test_its_bytes_are_those_that_python_counts(count: int) -> None:
     gc.collect()
     held, _ = tracemalloc.get_traced_memory()
     assert index is not None
-    assert index.nbytes == pytest.approx(held, rel=0.2)
+    assert index.nbytes == pytest.approx(held, rel=0.1)
     if count == 1:
         tracemalloc.stop()
         return  # so few are indexed anew
-    half = changed(chunks[: count // 2], {chunk.doc_id for chunk in chunks[: count // 2]})
-    index = index.with_changes(half)
+    index = index.with_changes(changed(chunks, {chunk.doc_id for chunk in chunks}))
     gc.collect()
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert index is not None
-    assert index.nbytes == pytest.approx(held, rel=0.2)
+    assert index.nbytes == pytest.approx(held, rel=0.1)
