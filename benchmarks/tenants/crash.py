@@ -106,7 +106,7 @@ class Crashes:
         return report
 
     def _kill(self, victim: str, tenant: str) -> tuple[int, bool, list[str]]:
-        """Return how many steps were done, whether an index was being built, and what the process should not have said."""
+        """Return how many steps were done, whether an index was being built, and what should not have been said."""
         in_build = self._choose.random() < 0.4
         moment = self._choose.random()
         with self._process(tenant) as process:
