@@ -1,4 +1,4 @@
-"""Several threads and processes on one tenant: what was written is found by all at once, and nothing is lost or torn."""
+"""Several threads and processes on one tenant: what was written is found by all at once, and nothing is lost."""
 
 from __future__ import annotations
 

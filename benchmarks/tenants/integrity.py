@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
-from ingesting import EXACT_LIMIT, FINAL, SHARED, State, record, text
+from ingesting import SHARED, State, record, text
 
 from rag_app import RagApp
 
@@ -82,7 +82,9 @@ class Integrity:
             wrong.append(f"an invalid index is said to be used: {status}")
         (mended,) = self._app.reindex(tenant)
         after = self._index_state(tenant)
-        if after == "invalid" or (chunks > EXACT_LIMIT and (after != "valid" or mended.recall is None)):
+        if after == "invalid" or (
+            chunks > self._app.settings.retrieval.exact_limit and (after != "valid" or mended.recall is None)
+        ):
             wrong.append(f"the index is {after} after a reindex: {mended}")
         return state, wrong
 
@@ -144,8 +146,3 @@ class Integrity:
 
 def _letters(*texts: str) -> str:
     return "".join("".join(text.split()) for text in texts)
-
-
-def missing(stored: State) -> list[str]:
-    """Return what is not as the last step leaves it."""
-    return [] if stored == FINAL else [f"{len(FINAL)} documents were to be left, {len(stored)} are"]

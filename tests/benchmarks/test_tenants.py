@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from llama_index.core.base.base_retriever import BaseRetriever
-
 from sqlalchemy import text
 
 from rag_app import RagApp
@@ -113,12 +112,15 @@ def test_a_source_that_is_compared_without_its_case_is_noticed(isolation: Any, m
 
 
 def test_kills_leave_nothing_half_done(script: Load, tmp_path: Path) -> None:
-    crash, settings = script("crash"), script("ingesting").SETTINGS
-    with RagApp.from_config(data_dir=tmp_path, **settings) as app:
-        report = crash.Crashes(app, tmp_path).run(6, ("ingestion", "postgres"))
+    crash, documents = script("crash"), 18
+    settings = script("ingesting").settings(documents)
+    with (
+        RagApp.from_config(data_dir=tmp_path, **settings) as app,
+        crash.Crashes(app, tmp_path, documents=documents) as crashes,
+    ):
+        report = crashes.run(6, ("ingestion", "postgres"))
     assert report.violations == []
     assert report.kills == {"ingestion": 3, "postgres": 3}
-    assert report.late < 6
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_rows_that_a_crash_might_leave_are_noticed(
     script: Load, server_database: str, tenant: str, statement: str, noticed: str
 ) -> None:
     ingesting = script("ingesting")
-    with RagApp.from_config(database={"url": server_database}, **ingesting.SETTINGS) as app:
+    with RagApp.from_config(database={"url": server_database}, **ingesting.settings(2)) as app:
         integrity = script("integrity").Integrity(app)
         app.ingest([ingesting.record(number, 1) for number in (1, 2)], tenant=tenant)
         state = {"d1": 1, "d2": 1}
