@@ -110,8 +110,9 @@ class RagApp:
                 one file or folder.
             tenant: whose documents they are.
             source: the source of documents that name none.
-            prune: delete the documents of `source`, or of the tenant if it is None, that are not among `items`; nothing
-                is deleted if an item had to be skipped.
+            prune: delete the documents of `source`, or of the tenant if it is None, that were there before and are not
+                among `items`; nothing is deleted if an item had to be skipped. What another process or thread writes
+                meanwhile stays.
             progress: called with the number of documents done and the id of the last.
 
         Raises:
@@ -208,7 +209,10 @@ class RagApp:
         return await asyncio.to_thread(self.delete_source, source, tenant=tenant)
 
     def delete_tenant(self, tenant: str) -> int:
-        """Delete all documents of a tenant, and its dense index, and return how many documents there were."""
+        """Delete all documents of a tenant, and its dense index, and return how many documents there were.
+
+        An ingestion that runs meanwhile goes on: of its documents those are left that it writes after this.
+        """
         deleted = self._components.writer.delete_tenant(checked_name("tenant", tenant))
         self._indexing.submit(self._reindex_in_background, tenant)
         return deleted
@@ -270,6 +274,10 @@ class RagApp:
         if isinstance(secondary_sources, str):
             raise InvalidInputError(
                 f"secondary_sources must be a list of sources, not the string {secondary_sources!r}"
+            )
+        if not isinstance(secondary_sources, Sequence):
+            raise InvalidInputError(
+                f"secondary_sources must be a list of sources, not {type(secondary_sources).__name__}"
             )
         defaults = self.settings.context
         sources = None

@@ -11,7 +11,8 @@
     │   ├── DatabaseUnavailableError
     │   ├── EmbeddedDatabaseError the embedded server did not start
     │   ├── SchemaVersionError    the schema is older or newer than this package
-    │   └── ServerVersionError    PostgreSQL or pgvector is too old, or pgvector is missing
+    │   ├── ServerVersionError    PostgreSQL or pgvector is too old, or pgvector is missing
+    │   └── UnstorableError       a document can not be stored as it is; ingestion skips it and goes on
     └── ComponentError            a model or other component could not be loaded or run
         └── InvalidAnswerError    it gave something else than was asked of it
 """
@@ -60,6 +61,10 @@ class SchemaVersionError(StorageError):
 
 class ServerVersionError(StorageError):
     """PostgreSQL or pgvector is too old, or pgvector is missing."""
+
+
+class UnstorableError(StorageError):
+    """A document can not be stored as it is."""
 
 
 class ComponentError(RagAppError):

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
@@ -19,6 +20,7 @@ MAX_VALUES = 1000
 Value = str | int | float | bool
 Filters = Mapping[str, Value | Sequence[Value]] | MetadataFilters
 _UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
+_MAX_BITS = 14_000  # some 4,200 digits; Python refuses to write out more than 4,300
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def _llama_index_pairs(given: MetadataFilters) -> Iterable[tuple[object, object]
 def _filter(key: object, given: object, valid: set[str]) -> FieldFilter:
     if not isinstance(key, str) or key not in valid:
         hint = "; allow further keys by retrieval.filter_keys"
-        raise InvalidInputError(unknown_name("filter key", str(key)[:80], valid) + hint)
+        raise InvalidInputError(unknown_name("filter key", _shown(key), valid) + hint)
+    if _UNSTORABLE.search(key):
+        raise InvalidInputError(f"the filter key {key!r} holds NUL characters or lone surrogates")
     values = list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
     if len(values) > MAX_VALUES:
         raise InvalidInputError(f"the filter on {key!r} has {len(values)} values; the limit is {MAX_VALUES}")
@@ -91,6 +95,15 @@ def _checked(key: str, value: Any) -> Value:
         if _UNSTORABLE.search(value):
             raise InvalidInputError(f"the filter on {key!r} holds NUL characters or lone surrogates")
         return value
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise InvalidInputError(f"the filter on {key!r} holds a number of {value.bit_length()} bits")
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise InvalidInputError(f"the filter on {key!r} must be text, a number or a boolean, not {value!r:.80}")
+    raise InvalidInputError(f"the filter on {key!r} must be text, a number or a boolean, not {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """Return what was given as it may stand in a message: some objects, such as huge numbers, can not be written."""
+    if isinstance(value, str | float | NoneType) or (isinstance(value, int) and value.bit_length() <= _MAX_BITS):
+        return str(value)[:80]
+    return f"a {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""Documents in: read, parse, embed and write, each document in one transaction."""
+"""Documents in: read, parse, embed and write, no document in more than one transaction."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.node_parser import NodeParser
 from llama_index.core.schema import Document, MetadataMode, NodeRelationship, TextNode
 
+from rag_app.errors import UnstorableError
 from rag_app.persian import PersianAnalyzer
 from rag_app.readers import Item, Read, read
 from rag_app.schema import IngestReport, ParsedDocument, Skipped, checked_name
@@ -78,11 +79,12 @@ class IngestionPipeline:
         prune: bool = False,
         progress: Progress | None = None,
     ) -> IngestReport:
-        """Ingest `items` and report; what can not be read is skipped and reported, and the rest goes on.
+        """Ingest `items` and report; what can not be read or stored is skipped and reported, and the rest goes on.
 
         Of several documents with one id, the first is stored; the others are reported as skipped. With `prune`, the
-        documents of `source`, or of the tenant if it is None, that are not among `items` are deleted at the end, unless
-        something was skipped or nothing was read: what could not be read may be one of them.
+        documents of `source`, or of the tenant if it is None, that were there before and are not among `items` are
+        deleted at the end, unless something was skipped or nothing was read: what could not be read may be one of them.
+        What others write meanwhile stays.
 
         Raises:
             InvalidInputError: `tenant` or `source` can not be used.
@@ -94,6 +96,7 @@ class IngestionPipeline:
             checked_name("source", source)
         started = time.perf_counter()
         self._catalog.verify_index(self._index_settings, claim=True)
+        before = self._writer.generation(tenant)
         counts = Counter({**dict.fromkeys(_OUTCOMES, 0), "chunks": 0})
         skipped: list[Skipped] = []
         seen: set[str] = set()
@@ -107,26 +110,46 @@ class IngestionPipeline:
                 else:
                     seen.add(entry.node_id)
                     documents[entry.node_id] = entry
-            for outcome, doc_id, chunks in self._store(tenant, documents):
+            for outcome, doc_id, chunks in self._store(tenant, documents, skipped):
                 counts.update({outcome: 1, "chunks": chunks})
                 if progress is not None:
                     progress(sum(counts[name] for name in _OUTCOMES), doc_id)
-        deleted = self._writer.delete_others(tenant, source, seen) if prune and seen and not skipped else 0
+        deleted = self._writer.delete_others(tenant, source, seen, before) if prune and seen and not skipped else 0
         return IngestReport(**counts, deleted=deleted, skipped=tuple(skipped), seconds=time.perf_counter() - started)
 
-    def _store(self, tenant: str, documents: Mapping[str, Document]) -> Iterator[tuple[str, str, int]]:
-        """Write what changed, all or nothing; yield for each document the outcome, its id and its chunks if written."""
+    def _store(
+        self, tenant: str, documents: Mapping[str, Document], skipped: list[Skipped]
+    ) -> Iterator[tuple[str, str, int]]:
+        """Write what changed; yield for each document the outcome, its id and its chunks if written.
+
+        What can not be stored is added to `skipped`; what was stored under its id stays as it was.
+        """
         hashes = {doc_id: self._hash(document) for doc_id, document in documents.items()}
         stored = self._writer.hashes(tenant, documents)
         changed = [document for doc_id, document in documents.items() if stored.get(doc_id) != hashes[doc_id]]
         parsed = self._parse(tenant, changed, hashes)
-        if parsed:
-            self._writer.write(tenant, *parsed.values())
+        refused = self._write(tenant, list(parsed.values()))
+        skipped += refused
+        left_out = {entry.origin for entry in refused}
         for doc_id in documents:
+            if doc_id in left_out:
+                continue
             if doc_id not in parsed:
                 yield "unchanged", doc_id, 0
             else:
                 yield "updated" if doc_id in stored else "added", doc_id, len(parsed[doc_id].children)
+
+    def _write(self, tenant: str, documents: Sequence[ParsedDocument]) -> list[Skipped]:
+        """Write documents at once, or one by one where one of them can not be stored; return those that can not."""
+        if not documents:
+            return []
+        try:
+            self._writer.write(tenant, *documents)
+        except UnstorableError as error:
+            if len(documents) == 1:
+                return [Skipped(documents[0].doc_id, f"the document can not be stored: {error}")]
+            return [entry for document in documents for entry in self._write(tenant, [document])]
+        return []
 
     def _fingerprint(self, parser: NodeParser) -> str:
         return json.dumps([self._index_settings, parser.to_dict()], sort_keys=True, default=str)

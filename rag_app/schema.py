@@ -26,7 +26,7 @@ def checked_name(what: str, value: object) -> str:
         InvalidInputError: not a string, empty, over 200 characters, or not storable as text.
     """
     if not isinstance(value, str):
-        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__}: {value!r:.80}")
+        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__}")
     if not value.strip():
         raise InvalidInputError(f"{what} is empty")
     if len(value) > MAX_NAME_LENGTH:

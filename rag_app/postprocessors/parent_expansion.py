@@ -15,7 +15,7 @@ class ParentExpansion(BaseNodePostprocessor):
     """Gives each node its parent's text, once for each parent, at the place of the parent's best child.
 
     The result keeps the child's id and metadata. Its text is the parent's, and `start_char_idx` and `end_char_idx` say
-    where the child lies in that text. A child whose parent is gone stays as it is.
+    where the child lies in that text. A child whose parent is gone, or has been written anew since, stays as it is.
     """
 
     _reader: ChunkReader = PrivateAttr()
@@ -62,10 +62,7 @@ def _within_parent(child: BaseNode, parent: TextNode) -> BaseNode:
     if not isinstance(child, TextNode) or child.start_char_idx is None or child.end_char_idx is None:
         return child
     offset = parent.start_char_idx or 0
-    return child.model_copy(
-        update={
-            "text": parent.text,
-            "start_char_idx": child.start_char_idx - offset,
-            "end_char_idx": child.end_char_idx - offset,
-        }
-    )
+    start, end = child.start_char_idx - offset, child.end_char_idx - offset
+    if parent.text[start:end] != child.text:
+        return child
+    return child.model_copy(update={"text": parent.text, "start_char_idx": start, "end_char_idx": end})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -32,6 +32,9 @@ _SET: LiteralString = """
     SELECT set_config(name, value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
 """
 _PROVED = "rag_app_proved"  # in what SQLAlchemy remembers of a connection: it has answered before
+
+Fetch = Callable[..., list[Any]]
+"""Returns the rows of a query, called as `Database.fetch` is."""
 
 
 class Database:
@@ -96,6 +99,18 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self, tenant: str) -> Iterator[Fetch]:
+        """Open a transaction whose queries all see what `tenant` has at the first of them; gives what fetches their rows.
+
+        Raises:
+            DatabaseUnavailableError: the database can not be reached, or the connection broke.
+        """
+        engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with _translated(self.url), engine.begin() as connection:
+            connection.exec_driver_sql(_ACT_AS, {"tenant": tenant})
+            yield partial(_rows, connection)
+
+    @contextmanager
     def maintenance(self) -> Iterator[Connection]:
         """Open a connection of its own that commits each statement, for what may not run in a transaction.
 
@@ -117,11 +132,7 @@ class Database:
     ) -> list[Any]:
         """Do what `afetch` does, in a thread."""
         with self.transaction(tenant) as connection:
-            driver: Any = connection.connection.driver_connection
-            with driver.cursor(row_factory=namedtuple_row) as cursor:
-                if settings:
-                    cursor.execute(_SET, {"names": list(settings), "values": list(settings.values())})
-                return list(cursor.execute(query, {**parameters, "tenant": tenant}).fetchall())
+            return _rows(connection, tenant, query, parameters, settings)
 
     async def afetch(
         self,
@@ -169,6 +180,20 @@ class Database:
             self.engine.dispose()
 
 
+def _rows(
+    connection: Connection,
+    tenant: str,
+    query: LiteralString,
+    parameters: Mapping[str, Any],
+    settings: Mapping[str, str] | None = None,
+) -> list[Any]:
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor(row_factory=namedtuple_row) as cursor:
+        if settings:
+            cursor.execute(_SET, {"names": list(settings), "values": list(settings.values())})
+        return list(cursor.execute(query, {**parameters, "tenant": tenant}).fetchall())
+
+
 async def _fetch(
     connection: Any, query: LiteralString, parameters: Mapping[str, Any], settings: Mapping[str, str] | None
 ) -> list[Any]:
@@ -186,6 +211,8 @@ def _translated(url: URL) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError, psycopg.OperationalError) as error:
+        if isinstance(getattr(error, "orig", error), psycopg.errors.ProgramLimitExceeded):
+            raise  # the server answers: a value is larger than any it can store
         raise _unavailable(url, error) from error
     except DBAPIError as error:
         if error.connection_invalidated:

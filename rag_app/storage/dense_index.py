@@ -204,17 +204,24 @@ class DenseIndexes:
         rows = self._database.fetch(tenant, _SAMPLE, {"limit": _PROBES})
         embedded = [list(self._embed_query(_question(row.text, place))) for place, row in enumerate(rows)]
         embeddings = [embedding for embedding in embedded if any(embedding)]
-        exact = [self._distances(tenant, embedding, None) for embedding in embeddings]
         recall = 0.0
-        for ef_search in EF_SEARCH:
-            recall = _recall([self._distances(tenant, embedding, ef_search) for embedding in embeddings], exact)
-            if recall >= RECALL:
-                return ef_search, recall
+        with self._database.snapshot(tenant) as fetch:  # else what is deleted meanwhile would count as not found
+
+            def nearest(ef_search: int | None) -> list[list[float]]:
+                return [
+                    self._vector_store.distances(
+                        embedding, _PROBE_TOP_K, tenant=tenant, ef_search=ef_search, fetch=fetch
+                    )
+                    for embedding in embeddings
+                ]
+
+            exact = nearest(None)
+            for ef_search in EF_SEARCH:
+                recall = _recall(nearest(ef_search), exact)
+                if recall >= RECALL:
+                    return ef_search, recall
         logger.warning("a dense index is not used: it finds %.3f of the hits at most", recall)
         return None, recall
-
-    def _distances(self, tenant: str, embedding: list[float], ef_search: int | None) -> list[float]:
-        return self._vector_store.distances(embedding, _PROBE_TOP_K, tenant=tenant, ef_search=ef_search)
 
     def _chunks(self, tenant: str) -> int:
         return int(self._database.fetch(tenant, _CHUNKS, {})[0].chunks)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, LiteralString
 
+import psycopg
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
 from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.exc import DBAPIError
 
+from rag_app.errors import UnstorableError
 from rag_app.schema import ParsedDocument
 from rag_app.storage.database import Database
 from rag_app.storage.staging import Row, as_halfvec, as_jsonb, insert_many
@@ -23,6 +27,7 @@ _NEXT_GENERATION = text("""
     ON CONFLICT (tenant) DO UPDATE SET generation = known.generation + 1
     RETURNING generation
 """)
+_GENERATION = text("SELECT generation FROM rag_app.tenants WHERE tenant = :tenant")
 _TURN = text("SELECT generation FROM rag_app.tenants WHERE tenant = :tenant FOR UPDATE")
 _DOCUMENT_COLUMNS = {
     "doc_id": "text",
@@ -55,13 +60,15 @@ _DELETE_SOURCE = text("DELETE FROM rag_app.documents WHERE tenant = :tenant AND 
 _DELETE_TENANT = text("DELETE FROM rag_app.documents WHERE tenant = :tenant")
 _OTHERS = text("""
     SELECT doc_id FROM rag_app.documents WHERE tenant = :tenant AND doc_id <> ALL(:kept)
-        AND (CAST(:source AS text) IS NULL OR source = :source)
+        AND (CAST(:source AS text) IS NULL OR source = :source) 
+        AND (CAST(:generation AS bigint) IS NULL OR generation <= :generation)
 """)
 _REMEMBER = text("""
     INSERT INTO rag_app.deletions (tenant, generation, doc_id)
     SELECT :tenant, :generation, * FROM unnest(CAST(:doc_ids AS text[]))
 """)
 _FORGET = text("DELETE FROM rag_app.deletions WHERE tenant = :tenant AND generation <= :settled")
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 _SETTLE = text("UPDATE rag_app.tenants SET settled = :settled WHERE tenant = :tenant AND settled < :settled")
 
 
@@ -77,9 +84,18 @@ class DocumentWriter:
             rows = connection.execute(_HASHES, {"tenant": tenant, "doc_ids": list(doc_ids)})
             return {doc_id: content_hash for doc_id, content_hash in rows}
 
-    def write(self, tenant: str, *documents: ParsedDocument) -> None:
-        """Store documents of different ids in place of what was stored under these, all or none."""
+    def generation(self, tenant: str) -> int:
+        """Return the tenant's generation, which moves with each write; 0 if nothing was ever stored."""
         with self._database.transaction(tenant) as connection:
+            return connection.scalar(_GENERATION, {"tenant": tenant}) or 0
+
+    def write(self, tenant: str, *documents: ParsedDocument) -> None:
+        """Store documents of different ids in place of what was stored under these, all or none.
+
+        Raises:
+            UnstorableError: one of them can not be stored as it is.
+        """
+        with _refusals(), self._database.transaction(tenant) as connection:
             own = {"tenant": tenant}
             generation = connection.scalar(_NEXT_GENERATION, own)
             insert_many(
@@ -101,8 +117,7 @@ class DocumentWriter:
     def delete(self, tenant: str, doc_id: str) -> bool:
         """Delete the document with its parents and chunks; False if there was none."""
         with self._database.transaction(tenant) as connection:
-            connection.execute(_TURN, {"tenant": tenant})
-            return self._deleted(connection, tenant, [doc_id]) > 0
+            return _takes_turn(connection, tenant) and self._deleted(connection, tenant, [doc_id]) > 0
 
     def delete_source(self, tenant: str, source: str) -> int:
         """Delete all documents of a source and return how many there were."""
@@ -112,12 +127,17 @@ class DocumentWriter:
         """Delete all documents of the tenant and return how many there were; its generation alone stays."""
         return self._delete_all(tenant, _DELETE_TENANT, {})
 
-    def delete_others(self, tenant: str, source: str | None, kept: Iterable[str]) -> int:
-        """Delete the documents of a source, or of all if None, but for those in `kept`; return how many there were."""
+    def delete_others(self, tenant: str, source: str | None, kept: Iterable[str], generation: int | None = None) -> int:
+        """Delete the documents of a source, or of all if None, but for those in `kept`; return how many there were.
+
+        Documents that were written after `generation`, if it is given, stay too: whoever names those to keep may not
+        know of them.
+        """
+        asked = {"tenant": tenant, "source": source, "kept": list(kept), "generation": generation}
         with self._database.transaction(tenant) as connection:
-            connection.execute(_TURN, {"tenant": tenant})
-            others = connection.scalars(_OTHERS, {"tenant": tenant, "source": source, "kept": list(kept)}).all()
-            return self._deleted(connection, tenant, others)
+            if not _takes_turn(connection, tenant):
+                return 0
+            return self._deleted(connection, tenant, connection.scalars(_OTHERS, asked).all())
 
     @staticmethod
     def _deleted(connection: Connection, tenant: str, doc_ids: Sequence[str]) -> int:
@@ -132,12 +152,36 @@ class DocumentWriter:
     def _delete_all(self, tenant: str, statement: TextClause, parameters: dict[str, Any]) -> int:
         """Delete many documents without a note for each: whoever knows an older state reads all anew."""
         with self._database.transaction(tenant) as connection:
-            connection.execute(_TURN, {"tenant": tenant})
+            if not _takes_turn(connection, tenant):
+                return 0
             deleted = connection.execute(statement, {"tenant": tenant, **parameters}).rowcount
             if deleted:
                 generation = connection.scalar(_NEXT_GENERATION, {"tenant": tenant}) or 0
                 _settle(connection, tenant, generation)
             return deleted
+
+
+def _takes_turn(connection: Connection, tenant: str) -> bool:
+    """Wait until no other write of the tenant runs; False if nothing was ever stored, and so nothing keeps others out.
+
+    Whoever went on without a turn could hold rows that a first write, which does have one, waits for.
+    """
+    return connection.scalar(_TURN, {"tenant": tenant}) is not None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell a document that can not be stored from a database that does not serve, by no word of the document's."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise UnstorableError(f"PostgreSQL refuses it: {type(error).__name__}") from error
+    except DBAPIError as error:
+        if not isinstance(error.orig, _REFUSALS):
+            raise
+        raise UnstorableError(f"PostgreSQL refuses it: {type(error.orig).__name__}") from error
+    except (ValueError, TypeError) as error:  # a node without an embedding, or a value that has no place in a row
+        raise UnstorableError(f"no rows can be made of it: {type(error).__name__}") from error
 
 
 def _settle(connection: Connection, tenant: str, generation: int) -> None:

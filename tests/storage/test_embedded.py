@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
+import psutil
 import pytest
 from sqlalchemy import text
 
@@ -212,6 +213,50 @@ def test_a_lock_file_that_a_killed_start_left_is_no_obstacle(data_dir: Path) -> 
     (data_dir / "postgres" / "postmaster.pid").write_text(f"{ended.pid}\n{data_dir / 'postgres'}\n1795470211\n5432\n\n")
     assert start_embedded(data_dir) == url
     assert run(url, "SELECT 1") == 1
+
+
+def test_a_server_that_was_killed_is_started_again_though_its_zombie_is_still_there(data_dir: Path) -> None:
+    url = start_embedded(data_dir)
+    run(url, "CREATE TABLE kept (x text)", "INSERT INTO kept VALUES ('سلام')")
+    postmaster = psutil.Process(int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0]))
+    backends = postmaster.children()
+    for process_ in (postmaster, *backends):
+        process_.kill()
+    until = time.monotonic() + 10
+    while (
+        psutil.pid_exists(postmaster.pid) and postmaster.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until
+    ):
+        time.sleep(0.01)
+    assert start_embedded(data_dir) == url
+    assert run(url, "SELECT x FROM kept") == "سلام"
+
+
+def test_another_process_that_got_the_number_of_a_killed_server_is_not_taken_for_it(data_dir: Path) -> None:
+    url = started(data_dir)
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    lines = [stranger.pid, data_dir / "postgres", 1795470211, 5432, data_dir / "postgres", "", "1 2", "ready"]
+    (data_dir / "postgres" / "postmaster.pid").write_text("".join(f"{line}\n" for line in lines))
+    try:
+        assert start_embedded(data_dir) == url
+        assert run(url, "SELECT 1") == 1
+    finally:
+        stranger.communicate(b"\n")
+
+
+def test_a_server_stops_with_its_last_process_though_another_was_killed(data_dir: Path) -> None:
+    killed, last = (process(data_dir, "SELECT 1") for _ in range(2))
+    for each in (killed, last):
+        assert each.stdout is not None
+        assert each.stdin is not None
+        assert each.stdout.readline() == "ready\n"
+        each.stdin.write("\n")
+        each.stdin.flush()
+        assert each.stdout.readline() == "1\n"
+    killed.kill()
+    killed.communicate()
+    assert (data_dir / "postgres" / "postmaster.pid").exists()
+    assert last.communicate("\n", timeout=30) == ("", "")
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
 
 
 @pytest.mark.parametrize("version", ["12", "", "not a number"])

@@ -1,0 +1,236 @@
+"""Ingestions killed at random moments, and PostgreSQL killed under them: what is stored must be whole after each kill.
+
+Every document must be whole and of one version, every call that returned must have lasted, no generation may go back,
+an index that was left half built must be mended, and running the same again must lead to what a clean run leads to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import ingesting
+import psutil
+from ingesting import FINAL, SETTINGS, STEPS, State, states
+from integrity import Integrity, missing
+from sqlalchemy import TextClause, text
+
+from rag_app import RagApp
+from rag_app.errors import EmbeddedDatabaseError
+from rag_app.storage import start_embedded
+
+VICTIMS = ("ingestion", "postgres", "postmaster")  # the process, the whole server, and its first process alone
+_BUILDS = text("SELECT count(*) FROM pg_stat_progress_create_index")
+_BUSY = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'
+""")
+_PATIENCE_S = 60.0
+
+
+@dataclass
+class Report:
+    """What came of the kills.
+
+    Attributes:
+        kills: how many there were, by what was killed.
+        steps: after how many finished steps, from 0 to all.
+        during_builds: kills while an index was being built.
+        late: kills that came when the ingestion had ended.
+        indexes: in what state the kill left the index.
+        violations: what was wrong, a line for each.
+    """
+
+    kills: dict[str, int] = field(default_factory=dict)
+    steps: dict[int, int] = field(default_factory=dict)
+    during_builds: int = 0
+    late: int = 0
+    indexes: dict[str, int] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+
+class Crashes:
+    """An application of ours beside the processes that are killed, on one embedded server.
+
+    Args:
+        data_dir: the server's folder.
+        seed: decides who is killed, and when.
+    """
+
+    def __init__(self, app: RagApp, data_dir: Path, *, seed: int = 0) -> None:
+        self._app = app
+        self._data_dir = data_dir
+        self._choose = random.Random(seed)  # noqa: S311 - nothing secret
+        self._integrity = Integrity(app)
+        self._clean = "clean"
+        with self._process(self._clean) as process:
+            started = time.perf_counter()
+            self._finish(process)
+            self._seconds = time.perf_counter() - started  # what a whole run takes
+
+    def run(self, kills: int, victims: tuple[str, ...] = VICTIMS) -> Report:
+        """Kill so often, each of the victims in turn, and check and complete what is left each time."""
+        report = Report()
+        wrong = self._integrity.rows(self._clean, FINAL, FINAL) + missing(self._integrity.stored(self._clean))
+        report.violations += [f"a clean run: {line}" for line in wrong]
+        tenant = ""
+        first: State = {}
+        counts: dict[str, Counter[str]] = {"kills": Counter(), "indexes": Counter()}
+        steps: Counter[int] = Counter()
+        for number in range(kills):
+            victim = victims[number % len(victims)]
+            if not tenant or self._choose.random() < 0.5:
+                tenant, first = f"tenant {number}", {}
+            done, during_build, escaped = self._kill(victim, tenant)
+            index, wrong = self._judge(tenant, first, done)
+            report.violations += [f"kill {number} of {victim} after step {done}: {line}" for line in escaped + wrong]
+            counts["kills"][victim] += 1
+            counts["indexes"][index] += 1
+            steps[done] += 1
+            report.during_builds += during_build
+            report.late += done == len(STEPS)
+            first = dict(FINAL)
+        report.kills, report.indexes = dict(counts["kills"]), dict(counts["indexes"])
+        report.steps = dict(sorted(steps.items()))
+        return report
+
+    def _kill(self, victim: str, tenant: str) -> tuple[int, bool, list[str]]:
+        """Return how many steps were done, whether an index was being built, and what the process should not have said."""
+        in_build = self._choose.random() < 0.4
+        moment = self._choose.random()
+        with self._process(tenant) as process:
+            _tell(process)
+            if in_build:
+                self._wait_for_a_build(process)
+            time.sleep(moment * (0.1 if in_build else self._seconds))
+            building = self._count(_BUILDS) > 0
+            if victim == "ingestion":
+                process.kill()
+            else:
+                self._kill_server(alone=victim == "postmaster")
+            said = [json.loads(line) for line in process.communicate(timeout=_PATIENCE_S)[0].splitlines()]
+        done = max((entry["done"] for entry in said if "done" in entry), default=0)
+        escaped = [] if victim == "ingestion" else _escaped(process, said)
+        self._wait(lambda: self._count(_BUSY) == 0, "a backend of the killed process goes on")
+        return done, building, escaped
+
+    def _judge(self, tenant: str, first: State, done: int) -> tuple[str, list[str]]:
+        """Check what a kill left, do all steps to the end, and compare that with a clean run."""
+        found = states(first)
+        check = self._integrity
+        wrong = check.rows(tenant, found[done], found[min(done + 1, len(STEPS))])
+        wrong += check.retrieval(tenant, check.stored(tenant))
+        index, unmended = check.index(tenant)
+        wrong += unmended + check.retrieval(tenant, check.stored(tenant))
+        for step in STEPS:
+            step.call(self._app, tenant)
+        wrong += check.rows(tenant, FINAL, FINAL) + missing(check.stored(tenant))
+        if check.content(tenant) != check.content(self._clean):
+            wrong.append("the completed run differs from a clean one")
+        return index, wrong
+
+    @contextmanager
+    def _process(self, tenant: str) -> Iterator[subprocess.Popen[str]]:
+        """Start an ingestion that waits for a line, and end it in the end."""
+        process = subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-W", "ignore", ingesting.__file__, str(self._data_dir), tenant],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            if process.stdout is None or process.stdout.readline() != "ready\n":
+                raise RuntimeError("the ingestion does not start")
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def _finish(self, process: subprocess.Popen[str]) -> None:
+        if '"ended"' not in process.communicate("\n", timeout=_PATIENCE_S)[0]:
+            raise RuntimeError("the ingestion does not end")
+
+    def _wait_for_a_build(self, process: subprocess.Popen[str]) -> None:
+        until = time.monotonic() + 2 * self._seconds
+        while self._count(_BUILDS) == 0 and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
+
+    def _kill_server(self, *, alone: bool) -> None:
+        """Kill the server, or its first process alone, which the others notice; then start it again."""
+        lock_file = self._data_dir / "postgres" / "postmaster.pid"
+        postmaster = psutil.Process(int(lock_file.read_text().split()[0]))
+        processes = [postmaster, *(() if alone else postmaster.children())]
+        for process in processes:
+            process.kill()
+        self._wait(lambda: _is_gone(postmaster), "the server can not be killed")
+        self._wait(self._starts, "the server does not start again")
+
+    def _starts(self) -> bool:
+        try:
+            start_embedded(self._data_dir)
+        except EmbeddedDatabaseError:  # a process of the old server still goes on
+            return False
+        return True
+
+    def _count(self, query: TextClause) -> int:
+        with self._app.database.transaction() as connection:
+            return int(connection.scalar(query) or 0)
+
+    @staticmethod
+    def _wait(condition: Callable[[], bool], otherwise: str) -> None:
+        until = time.monotonic() + _PATIENCE_S
+        while not condition():
+            if time.monotonic() > until:
+                raise RuntimeError(otherwise)
+            time.sleep(0.05)
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _tell(process: subprocess.Popen[str]) -> None:
+    if process.stdin is not None:
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+
+def _escaped(process: subprocess.Popen[str], said: list[dict[str, object]]) -> list[str]:
+    """Return what a process said that lost its database, if that is not that it did."""
+    failures = [entry["failed"] for entry in said if "failed" in entry]
+    if process.returncode or any(failure != "DatabaseUnavailableError" for failure in failures):
+        return [f"the ingestion ended with {process.returncode} {failures}"]
+    return []
+
+
+def main() -> None:
+    """Kill, print the report, and fail if anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    logging.disable(logging.WARNING)  # they are what is to be expected of a server that is killed
+    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder, **SETTINGS) as app:
+        report = Crashes(app, Path(folder), seed=given.seed).run(given.kills)
+    print(json.dumps({**asdict(report), "violations": report.violations[:50]}, indent=2, ensure_ascii=False))
+    if report.violations:
+        sys.exit(f"{len(report.violations)} violations")
+
+
+if __name__ == "__main__":
+    main()

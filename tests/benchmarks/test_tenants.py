@@ -1,0 +1,105 @@
+"""The proof of isolation runs, holds, and sees each filter that is taken away."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from llama_index.core.base.base_retriever import BaseRetriever
+
+from rag_app import RagApp
+from rag_app.retrievers import BM25Leg, DenseLeg
+from rag_app.schema import RetrievalQuery
+from rag_app.storage import catalog, database
+
+TENANTS = Path(__file__).parent.parent.parent / "benchmarks" / "tenants"
+
+Load = Callable[[str], ModuleType]
+
+
+@pytest.fixture(scope="module")
+def script() -> Iterator[Load]:
+    """Import a script by name; all are forgotten in the end, as their names may be other modules' too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TENANTS)
+        yield importlib.import_module
+        for file in TENANTS.glob("*.py"):
+            sys.modules.pop(file.stem, None)
+
+
+@pytest.fixture(scope="module")
+def opened(script: Load, new_database: Callable[[], str]) -> Iterator[RagApp]:
+    with RagApp.from_config(database={"url": new_database()}, **script("isolation").settings()) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def isolation(script: Load, opened: RagApp) -> Any:
+    return script("isolation").Isolation(opened, large=60, small=8)
+
+
+def test_no_hostile_name_key_or_value_finds_anything_foreign_or_loses_anything(isolation: Any) -> None:
+    report = isolation.run(300)
+    assert report.violations == []
+    assert len(report.trials) == 10
+    assert sum(report.refused.values()) == report.trials["refused"] > 10
+    assert report.searches["not empty"] > 60
+    assert report.indexed == 3
+    assert report.searches["by index"] > 0
+
+
+@contextmanager
+def changed_queries(monkeypatch: pytest.MonkeyPatch, leg: type[BaseRetriever], **changes: Any) -> Iterator[None]:
+    """Have a leg search as if the query had said something else."""
+    kept: Any = leg._aretrieve
+
+    async def search(self: BaseRetriever, query: RetrievalQuery) -> Any:
+        return await kept(self, replace(query, **changes))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leg, "_aretrieve", search)
+        yield
+
+
+@pytest.mark.parametrize("leg", [DenseLeg, BM25Leg])
+@pytest.mark.parametrize(
+    "changes",
+    [{"tenant": "acme"}, {"sources": None}, {"filters": (), "doc_ids": None}],
+    ids=["tenant", "sources", "metadata"],
+)
+def test_a_leg_without_a_filter_is_noticed(
+    isolation: Any, monkeypatch: pytest.MonkeyPatch, leg: type[BaseRetriever], changes: dict[str, Any]
+) -> None:
+    with changed_queries(monkeypatch, leg, **changes):
+        assert isolation.run(60).violations
+
+
+def test_without_row_level_security_a_statement_without_a_condition_is_noticed(
+    isolation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_ACT_AS", "SELECT %(tenant)s")
+    assert any(line.startswith(("documents", "chunks", "parents")) for line in isolation.run(100).violations)
+
+
+def test_values_that_are_compared_as_text_are_noticed(isolation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    condition = "(metadata -> key) @> ANY (ARRAY(SELECT jsonb_array_elements(listed::jsonb)))"
+    as_text = "(metadata ->> key) = ANY (ARRAY(SELECT jsonb_array_elements_text(listed::jsonb)))"
+    assert condition in catalog._MATCHING
+    monkeypatch.setattr(catalog, "_MATCHING", catalog._MATCHING.replace(condition, as_text))
+    assert isolation.run(200).violations
+
+
+def test_a_source_that_is_compared_without_its_case_is_noticed(isolation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = isolation._app.service.simple.retriever._vector_store
+    for name in ("_exact", "_indexed"):
+        folded = getattr(store, name).replace("source = ANY(%(sources)s)", "lower(source) = ANY(%(sources)s)")
+        assert folded != getattr(store, name)
+        monkeypatch.setattr(store, name, folded)
+    assert isolation.run(100).violations
