@@ -100,7 +100,7 @@ class Database:
 
     @contextmanager
     def snapshot(self, tenant: str) -> Iterator[Fetch]:
-        """Open a transaction whose queries all see what `tenant` has at the first of them; gives what fetches their rows.
+        """Open a transaction whose queries all see what `tenant` has at the first; gives what fetches their rows.
 
         Raises:
             DatabaseUnavailableError: the database can not be reached, or the connection broke.

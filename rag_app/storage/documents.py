@@ -60,7 +60,7 @@ _DELETE_SOURCE = text("DELETE FROM rag_app.documents WHERE tenant = :tenant AND 
 _DELETE_TENANT = text("DELETE FROM rag_app.documents WHERE tenant = :tenant")
 _OTHERS = text("""
     SELECT doc_id FROM rag_app.documents WHERE tenant = :tenant AND doc_id <> ALL(:kept)
-        AND (CAST(:source AS text) IS NULL OR source = :source) 
+        AND (CAST(:source AS text) IS NULL OR source = :source)
         AND (CAST(:generation AS bigint) IS NULL OR generation <= :generation)
 """)
 _REMEMBER = text("""
