@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -25,11 +27,26 @@ Progress = Callable[[int, str], None]
 """Called with the number of documents done and the id of the last."""
 
 
-class _Cut(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Cut:
     """How documents of a kind are cut, and a text that changes when they must be cut anew."""
 
     parser: NodeParser
     fingerprint: str
+
+
+class _Batch(NamedTuple):
+    """What is to become of each document, and those of them that are to be written."""
+
+    outcomes: Mapping[str, str]
+    parsed: Mapping[str, ParsedDocument]
+
+    def without(self, refused: Iterable[Skipped]) -> Iterator[tuple[str, str]]:
+        left_out = {entry.origin for entry in refused}
+        return (entry for entry in self.outcomes.items() if entry[0] not in left_out)
+
+    def chunks(self, doc_id: str) -> int:
+        return len(self.parsed[doc_id].children) if doc_id in self.parsed else 0
 
 
 class IngestionPipeline:
@@ -100,44 +117,39 @@ class IngestionPipeline:
         counts = Counter({**dict.fromkeys(_OUTCOMES, 0), "chunks": 0})
         skipped: list[Skipped] = []
         seen: set[str] = set()
-        for batch in _batches(read(items, source=source, max_file_mb=self._max_file_mb), self._batch_size):
-            documents: dict[str, Document] = {}
-            for entry in batch:
-                if isinstance(entry, Skipped):
-                    skipped.append(entry)
-                elif entry.node_id in seen:
-                    skipped.append(Skipped(entry.node_id, "another document of this id came before it"))
-                else:
-                    seen.add(entry.node_id)
-                    documents[entry.node_id] = entry
-            for outcome, doc_id, chunks in self._store(tenant, documents, skipped):
-                counts.update({outcome: 1, "chunks": chunks})
+        read_batches = _batches(read(items, source=source, max_file_mb=self._max_file_mb), self._batch_size)
+        prepared = (self._prepare(tenant, _new(batch, seen, skipped)) for batch in read_batches)
+        for batch, refused in self._written(tenant, prepared):
+            skipped += refused
+            for doc_id, outcome in batch.without(refused):
+                counts.update({outcome: 1, "chunks": batch.chunks(doc_id)})
                 if progress is not None:
                     progress(sum(counts[name] for name in _OUTCOMES), doc_id)
         deleted = self._writer.delete_others(tenant, source, seen, before) if prune and seen and not skipped else 0
         return IngestReport(**counts, deleted=deleted, skipped=tuple(skipped), seconds=time.perf_counter() - started)
 
-    def _store(
-        self, tenant: str, documents: Mapping[str, Document], skipped: list[Skipped]
-    ) -> Iterator[tuple[str, str, int]]:
-        """Write what changed; yield for each document the outcome, its id and its chunks if written.
-
-        What can not be stored is added to `skipped`; what was stored under its id stays as it was.
-        """
+    def _prepare(self, tenant: str, documents: Mapping[str, Document]) -> _Batch:
+        """Parse and embed what changed."""
         hashes = {doc_id: self._hash(document) for doc_id, document in documents.items()}
         stored = self._writer.hashes(tenant, documents)
         changed = [document for doc_id, document in documents.items() if stored.get(doc_id) != hashes[doc_id]]
         parsed = self._parse(tenant, changed, hashes)
-        refused = self._write(tenant, list(parsed.values()))
-        skipped += refused
-        left_out = {entry.origin for entry in refused}
-        for doc_id in documents:
-            if doc_id in left_out:
-                continue
-            if doc_id not in parsed:
-                yield "unchanged", doc_id, 0
-            else:
-                yield "updated" if doc_id in stored else "added", doc_id, len(parsed[doc_id].children)
+        outcomes = {
+            doc_id: "unchanged" if doc_id not in parsed else "updated" if doc_id in stored else "added"
+            for doc_id in documents
+        }
+        return _Batch(outcomes, parsed)
+
+    def _written(self, tenant: str, batches: Iterable[_Batch]) -> Iterator[tuple[_Batch, list[Skipped]]]:
+        """Write each batch while the next one is prepared; yield it with what can not be stored of it."""
+        with ThreadPoolExecutor(1, thread_name_prefix="rag_app-write") as beside:
+            running: tuple[_Batch, Future[list[Skipped]]] | None = None
+            for batch in batches:
+                if running is not None:
+                    yield running[0], running[1].result()
+                running = batch, beside.submit(self._write, tenant, list(batch.parsed.values()))
+            if running is not None:
+                yield running[0], running[1].result()
 
     def _write(self, tenant: str, documents: Sequence[ParsedDocument]) -> list[Skipped]:
         """Write documents at once, or one by one where one of them can not be stored; return those that can not."""
@@ -170,11 +182,10 @@ class IngestionPipeline:
     def _parse(self, tenant: str, documents: list[Document], hashes: Mapping[str, str]) -> dict[str, ParsedDocument]:
         parsed: dict[str, ParsedDocument] = {}
         texts: list[str] = []
+        nodes = self._nodes(tenant, documents)
         for document in documents:
-            owned = Document(id_=document.node_id, text=document.text, metadata={**document.metadata, "tenant": tenant})
-            parser = self._cut(document).parser
-            nodes = [node for node in parser.get_nodes_from_documents([owned]) if isinstance(node, TextNode)]
-            children = [node for node in nodes if NodeRelationship.PARENT in node.relationships]
+            own = nodes[document.node_id]
+            children = [node for node in own if NodeRelationship.PARENT in node.relationships]
             searched = [child.get_content(MetadataMode.EMBED) for child in children]
             texts += searched
             parsed[document.node_id] = ParsedDocument(
@@ -183,7 +194,7 @@ class IngestionPipeline:
                 title=document.metadata["title"],
                 content_hash=hashes[document.node_id],
                 metadata=document.metadata,
-                parents=[node for node in nodes if NodeRelationship.PARENT not in node.relationships],
+                parents=[node for node in own if NodeRelationship.PARENT not in node.relationships],
                 children=children,
                 tokens=[self._analyzer.tokens(text) for text in searched],
             )
@@ -192,6 +203,33 @@ class IngestionPipeline:
             for child in document_nodes.children:
                 child.embedding = next(embeddings)
         return parsed
+
+    def _nodes(self, tenant: str, documents: Iterable[Document]) -> Mapping[str, list[TextNode]]:
+        """Return the nodes of each document by its id; documents that are cut alike are cut together."""
+        cuts: dict[_Cut, list[Document]] = {}
+        for document in documents:
+            owned = Document(id_=document.node_id, text=document.text, metadata={**document.metadata, "tenant": tenant})
+            cuts.setdefault(self._cut(document), []).append(owned)
+        nodes: defaultdict[str, list[TextNode]] = defaultdict(list)
+        for cut, owned_documents in cuts.items():
+            for node in cut.parser.get_nodes_from_documents(owned_documents):
+                if isinstance(node, TextNode) and node.ref_doc_id is not None:
+                    nodes[node.ref_doc_id].append(node)
+        return nodes
+
+
+def _new(batch: Iterable[Read], seen: set[str], skipped: list[Skipped]) -> dict[str, Document]:
+    """Return the documents that were not seen before by id, and add to what was seen and skipped."""
+    documents: dict[str, Document] = {}
+    for entry in batch:
+        if isinstance(entry, Skipped):
+            skipped.append(entry)
+        elif entry.node_id in seen:
+            skipped.append(Skipped(entry.node_id, "another document of this id came before it"))
+        else:
+            seen.add(entry.node_id)
+            documents[entry.node_id] = entry
+    return documents
 
 
 def _batches(entries: Iterable[Read], most: int) -> Iterator[list[Read]]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import random
 import resource
 import time
@@ -23,9 +22,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from llama_index.core.schema import TextNode
+from texts import OWN_WORDS, made_up, sentences_of
 
 from rag_app import RagApp
-from rag_app.persian import Lexicons, PersianAnalyzer, sentence_spans
+from rag_app.persian import Lexicons, PersianAnalyzer
 from rag_app.retrievers import BM25Indexes
 from rag_app.retrievers.bm25 import TenantBM25Retriever
 from rag_app.schema import ParsedDocument, RetrievalQuery
@@ -35,26 +35,8 @@ QUESTIONS = ("پایتخت ایران در زمان صفویه کجا بود؟",
 WORDS = 60  # of a chunk, at least
 CHUNKS = 4  # of a document
 POOL = 20_000  # texts that are made; larger tenants hold one more than once, with words of their own
-OWN_WORDS = 0.02  # the share of words that occur nowhere else
-_LETTERS = "ابپتجچدرزسشفقکگلمنوهی"
 _VECTOR = [0.1] * 8
 _BATCH = 500  # documents in a transaction
-
-
-def sentences_of(squad: Path | None, rng: random.Random) -> list[str]:
-    """Return the sentences to make texts of."""
-    if squad is not None:
-        articles = json.loads(squad.read_text("utf-8-sig"))["data"]
-        texts = [paragraph["context"] for article in articles for paragraph in article["paragraphs"]]
-        return [text[start:end].strip() for text in texts for start, end in sentence_spans(text)]
-    words = [made_up(rng) for _ in range(30_000)]
-    frequent = np.cumsum(1 / np.arange(1, len(words) + 1)).tolist()  # Zipf's law
-    return [" ".join(rng.choices(words, cum_weights=frequent, k=15)) for _ in range(20_000)]
-
-
-def made_up(rng: random.Random) -> str:
-    """Return a word that hardly occurs twice."""
-    return "".join(rng.choices(_LETTERS, k=rng.randint(4, 8)))
 
 
 def token_lists(squad: Path | None, rng: random.Random) -> Iterator[list[str]]:

@@ -221,10 +221,11 @@ def main(squad: Path | None, sizes: Sequence[int], rounds: int, out: Path | None
                 row[f"p{place}_ratio"] = statistics.median(ratios)
                 shown.append(f"p{place} {own:.1f} / {other:.1f} ms = {spread(ratios)}")
             rows.append(row)
+            ratio = row["stock_stored_s"] / row["ours_stored_s"]
             print(
                 f"{size:>7} chunks  retrieval: {', '.join(shown)}\n"
                 f"                ingestion, chunks/s: {size / row['ours_stored_s']:.0f} / "
-                f"{size / row['stock_stored_s']:.0f} = {row['stock_stored_s'] / row['ours_stored_s']:.1f}x until stored, "
+                f"{size / row['stock_stored_s']:.0f} = {ratio:.1f}x until stored, "
                 f"{row['stock_searchable_s'] / row['ours_searchable_s']:.1f}x until searchable "
                 f"(dense index {row['ours_dense_index_s']:.1f} s, first question {row['ours_first_question_s']:.2f} s)",
                 flush=True,

@@ -60,7 +60,7 @@ class ParentChildNodeParser(NodeParser):
 
     def _parse_document(self, document: BaseNode) -> list[TextNode]:
         text = document.get_content()
-        source = document.as_related_node_info()  # made once: it holds a hash of the whole text
+        source = _reference(document)
         sentences = sentence_spans(text)
         starts, ends = [left for left, _ in sentences], [right for _, right in sentences]
         above = preambles(text, sentences, str(document.metadata.get("title", "")))
@@ -113,16 +113,22 @@ class WholeNodeParser(ParentChildNodeParser):
         )
 
     def _whole(self, document: BaseNode) -> list[TextNode]:
-        span, source = (0, len(document.get_content())), document.as_related_node_info()
+        span, source = (0, len(document.get_content())), _reference(document)
         return _linked(self._node(document, source, "parent", span), [self._node(document, source, "child", span)])
 
 
 def _linked(parent: TextNode, children: Sequence[TextNode]) -> list[TextNode]:
     """Return the parent and its children, linked to each other."""
+    above = _reference(parent)
     for child in children:
-        child.relationships[NodeRelationship.PARENT] = parent.as_related_node_info()
-    parent.relationships[NodeRelationship.CHILD] = [child.as_related_node_info() for child in children]
+        child.relationships[NodeRelationship.PARENT] = above
+    parent.relationships[NodeRelationship.CHILD] = [_reference(child) for child in children]
     return [parent, *children]
+
+
+def _reference(node: BaseNode) -> RelatedNodeInfo:
+    """Return what names a node, without the copy of its metadata and the hash of its text that LlamaIndex adds."""
+    return RelatedNodeInfo(node_id=node.node_id, node_type=node.get_type())
 
 
 def _trimmed(text: str, spans: Sequence[Span]) -> list[Span]:

@@ -91,6 +91,8 @@ class HybridRetriever(QueryFusionRetriever):
     async def _ask(self, name: str, query: RetrievalQuery) -> list[NodeWithScore]:
         leg, seconds = self.legs[name], min(self._leg_timeout_s, query.deadline.remaining())
         with self._breakers[name].attempt(fair=seconds > self._leg_timeout_s / 2):
+            if not seconds:
+                raise TimeoutError  # also for a leg that would answer without waiting
             async with asyncio.timeout(seconds):
                 if type(leg)._aretrieve is BaseRetriever._aretrieve:  # it would run its blocking _retrieve on the loop
                     answer = await asyncio.to_thread(leg.retrieve, query)

@@ -6,7 +6,8 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag_app.background import BackgroundLoop
-from rag_app.retrievers.bm25.cache import BM25Indexes
+from rag_app.retrievers.bm25.cache import BM25Indexes, beside_others
+from rag_app.retrievers.bm25.index import TenantBM25Retriever
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader
 
@@ -26,6 +27,6 @@ class BM25Leg(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
         index = await self._indexes.aget(query.tenant, query.generation)
-        found = index.search(query) if index is not None else {}
+        found = await beside_others(index, TenantBM25Retriever.search, query) if index is not None else {}
         nodes = await self._reader.anodes(query.tenant, list(found))
         return [NodeWithScore(node=nodes[node_id], score=score) for node_id, score in found.items() if node_id in nodes]
