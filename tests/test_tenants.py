@@ -130,6 +130,8 @@ def test_a_tenant_deleted_during_an_ingestion_keeps_what_is_written_after(
     def items() -> Iterator[dict[str, Any]]:
         for number in range(batch + 2):
             if number == batch + 1:
+                while mine.stats(tenant).documents < batch:  # it is written while this is read
+                    time.sleep(0.01)
                 assert other.ask("delete_tenant", tenant) == batch
             yield record(f"d{number}")
 
