@@ -237,7 +237,10 @@ def test_another_process_that_has_the_number_of_a_killed_server_is_not_taken_for
     data_dir: Path, is_zombie: bool
 ) -> None:
     url = started(data_dir)
-    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    user = (
+        "pgserver" if os.geteuid() == 0 else None
+    )  # whom the server runs as: PostgreSQL asks whether it could kill it
+    stranger = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, user=user)
     lines = [stranger.pid, data_dir / "postgres", 1795470211, 5432, data_dir / "postgres", "", "1 2", "ready"]
     for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
         (data_dir / "postgres" / name).write_text("".join(f"{line}\n" for line in lines))
