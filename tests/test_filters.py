@@ -141,6 +141,9 @@ def operator(name: FilterOperator, value: Any = "x") -> MetadataFilters:
         ({"brnad": "x"}, "unknown filter key 'brnad': did you mean 'brand'"),
         ({"brand' OR 1=1 --": "x"}, "unknown filter key"),
         ({3: "x"}, "unknown filter key '3'"),
+        ({10**5000: "x"}, "unknown filter key 'a int'"),
+        ({"brand": 10**5000}, "holds a number of"),
+        ({"brand": [[10**5000]]}, "must be text, a number or a boolean, not a list"),
         ({"brand": None}, "must be text, a number or a boolean, not None"),
         ({"brand": {"a": 1}}, "must be text, a number or a boolean"),
         ({"brand": ["x", ["y"]]}, "must be text, a number or a boolean"),
@@ -195,3 +198,9 @@ def test_without_its_catalog_the_fallback_answers_no_query_with_filters(filled: 
     query = RetrievalQuery("گوشی", tenant=TENANT, filters=parse_filters({"doc_id": "sony"}, ()))
     result = filled.loop.call(pipeline.arun, query)
     assert (result.nodes, result.failure) == ((), "InvalidInputError")
+
+
+def test_a_key_that_no_database_stores_is_refused_though_it_is_allowed() -> None:
+    for key in ("a\0b", "\ud800"):
+        with pytest.raises(InvalidInputError, match="NUL characters or lone surrogates"):
+            parse_filters({key: "x"}, (key,))

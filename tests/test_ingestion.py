@@ -50,10 +50,11 @@ def pipeline(
     max_file_mb: float = 20,
     parser: NodeParser | None = None,
     kind_parsers: Mapping[str, NodeParser] | None = None,
+    embed_model: HashingEmbedding | None = None,
 ) -> IngestionPipeline:
     """Return what `factory.build` makes of the same settings, without parsers for kinds of documents."""
     used = analyzer or PersianAnalyzer()
-    embed_model = HashingEmbedding(embed_dim=embed_dim)
+    embed_model = embed_model or HashingEmbedding(embed_dim=embed_dim)
     return IngestionPipeline(
         writer=DocumentWriter(database),
         catalog=TenantCatalog(database),
@@ -108,6 +109,40 @@ def test_the_report_counts_documents_by_what_became_of_them(app: RagApp, tenant:
 def test_the_report_counts_the_chunks_that_were_written(app: RagApp, tenant: str) -> None:
     report = app.ingest([{"id": "d", "text": LONG}], tenant=tenant)
     assert report.chunks == len(chunk_texts(app, tenant)) > 5
+
+
+class FailingEmbedding(HashingEmbedding):
+    """An embedding that gives no numbers for texts that name it."""
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        vectors = super()._get_text_embeddings(texts)
+        return [
+            [math.nan] * len(vector) if "خراب" in text else vector for text, vector in zip(texts, vectors, strict=True)
+        ]
+
+
+def test_a_document_that_can_not_be_stored_is_skipped_and_costs_the_others_of_its_batch_nothing(
+    app: RagApp, database: Database, tenant: str
+) -> None:
+    given = records(6)
+    app.ingest(given[:1], tenant=tenant)
+    spoilt = [*given, {"id": "d1", "text": "دوباره"}, {"id": "bad", "text": "سند خراب محرمانه"}]
+    spoilt[3] = {"id": "d3", "text": "سند خراب محرمانه"}
+    report = pipeline(database, embed_model=FailingEmbedding()).run(spoilt, tenant=tenant, prune=True)
+    assert counts(report) == (4, 0, 1, 3)
+    assert report.deleted == 0
+    refused = [(entry.origin, entry.reason) for entry in report.skipped if "id came before" not in entry.reason]
+    reason = "the document can not be stored: PostgreSQL refuses it: DataException"
+    assert sorted(refused) == [("bad", reason), ("d3", reason)]
+    assert sorted(documents(app, tenant)) == ["d0", "d1", "d2", "d4", "d5"]
+    assert report.chunks == 4
+
+
+def test_a_document_that_can_no_longer_be_stored_stays_as_it_was(app: RagApp, database: Database, tenant: str) -> None:
+    app.ingest([NOTE], tenant=tenant)
+    failing = pipeline(database, embed_model=FailingEmbedding())
+    assert counts(failing.run([{**NOTE, "text": "متن خراب"}], tenant=tenant)) == (0, 0, 0, 1)
+    assert chunk_texts(app, tenant) == [NOTE["text"]]
 
 
 def test_nothing_to_ingest_is_an_empty_report(app: RagApp, tenant: str) -> None:

@@ -13,17 +13,18 @@ import random
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any
 
 import ingesting
 import psutil
-from ingesting import FINAL, SETTINGS, STEPS, State, states
-from integrity import Integrity, missing
+from ingesting import DOCUMENTS, State, settings, states, steps
+from integrity import Integrity
 from sqlalchemy import TextClause, text
 
 from rag_app import RagApp
@@ -36,6 +37,7 @@ _BUSY = text("""
     SELECT count(*) FROM pg_stat_activity
     WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'
 """)
+CLEAN = "clean"
 _PATIENCE_S = 60.0
 
 
@@ -45,9 +47,8 @@ class Report:
 
     Attributes:
         kills: how many there were, by what was killed.
-        steps: after how many finished steps, from 0 to all.
+        steps: after how many finished steps, of eleven; after the last, at most an index was still being built.
         during_builds: kills while an index was being built.
-        late: kills that came when the ingestion had ended.
         indexes: in what state the kill left the index.
         violations: what was wrong, a line for each.
     """
@@ -55,39 +56,46 @@ class Report:
     kills: dict[str, int] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)
     during_builds: int = 0
-    late: int = 0
     indexes: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
 
 class Crashes:
-    """An application of ours beside the processes that are killed, on one embedded server.
+    """An application of ours beside the processes that are killed, on one embedded server; for a `with` block.
 
     Args:
+        app: opened with `ingesting.settings(documents)`.
         data_dir: the server's folder.
+        documents: how many each process ingests.
         seed: decides who is killed, and when.
     """
 
-    def __init__(self, app: RagApp, data_dir: Path, *, seed: int = 0) -> None:
+    def __init__(self, app: RagApp, data_dir: Path, *, documents: int = DOCUMENTS, seed: int = 0) -> None:
         self._app = app
         self._data_dir = data_dir
+        self._documents = documents
+        self._steps = steps(documents)
+        self._final = states({}, self._steps)[-1]
         self._choose = random.Random(seed)  # noqa: S311 - nothing secret
         self._integrity = Integrity(app)
-        self._clean = "clean"
-        with self._process(self._clean) as process:
-            started = time.perf_counter()
-            self._finish(process)
-            self._seconds = time.perf_counter() - started  # what a whole run takes
+        self._next = self._start()
+        self._seconds = 0.0
+
+    def __enter__(self) -> Crashes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._next.kill()
+        self._next.communicate()
 
     def run(self, kills: int, victims: tuple[str, ...] = VICTIMS) -> Report:
         """Kill so often, each of the victims in turn, and check and complete what is left each time."""
-        report = Report()
-        wrong = self._integrity.rows(self._clean, FINAL, FINAL) + missing(self._integrity.stored(self._clean))
-        report.violations += [f"a clean run: {line}" for line in wrong]
+        report = Report(violations=self._run_clean())
+        counts: defaultdict[str, Counter[Any]] = defaultdict(Counter)
         tenant = ""
         first: State = {}
-        counts: dict[str, Counter[str]] = {"kills": Counter(), "indexes": Counter()}
-        steps: Counter[int] = Counter()
         for number in range(kills):
             victim = victims[number % len(victims)]
             if not tenant or self._choose.random() < 0.5:
@@ -97,70 +105,75 @@ class Crashes:
             report.violations += [f"kill {number} of {victim} after step {done}: {line}" for line in escaped + wrong]
             counts["kills"][victim] += 1
             counts["indexes"][index] += 1
-            steps[done] += 1
+            counts["steps"][done] += 1
             report.during_builds += during_build
-            report.late += done == len(STEPS)
-            first = dict(FINAL)
+            first = self._final
         report.kills, report.indexes = dict(counts["kills"]), dict(counts["indexes"])
-        report.steps = dict(sorted(steps.items()))
+        report.steps = dict(sorted(counts["steps"].items()))
         return report
 
+    def _run_clean(self) -> list[str]:
+        """Let a process do all without a kill, and see how long that takes."""
+        process = self._ready()
+        started = time.perf_counter()
+        if '"ended"' not in process.communicate(f"{CLEAN}\n", timeout=_PATIENCE_S)[0]:
+            raise RuntimeError("the ingestion does not end")
+        self._seconds = time.perf_counter() - started
+        self._next = self._start()
+        return [f"a clean run: {line}" for line in self._integrity.rows(CLEAN, self._final, self._final)]
+
     def _kill(self, victim: str, tenant: str) -> tuple[int, bool, list[str]]:
-        """Return how many steps were done, whether an index was being built, and what the process should not have said."""
+        """Return how many steps were done, whether an index was being built, and what should not have been said."""
         in_build = self._choose.random() < 0.4
         moment = self._choose.random()
-        with self._process(tenant) as process:
-            _tell(process)
-            if in_build:
-                self._wait_for_a_build(process)
-            time.sleep(moment * (0.1 if in_build else self._seconds))
-            building = self._count(_BUILDS) > 0
-            if victim == "ingestion":
-                process.kill()
-            else:
-                self._kill_server(alone=victim == "postmaster")
-            said = [json.loads(line) for line in process.communicate(timeout=_PATIENCE_S)[0].splitlines()]
+        process = self._ready()
+        if process.stdin is not None:
+            process.stdin.write(f"{tenant}\n")
+            process.stdin.flush()
+        if in_build:
+            self._wait_for_a_build(process)
+        time.sleep(moment * (0.1 if in_build else self._seconds))
+        building = self._count(_BUILDS) > 0
+        if victim == "ingestion":
+            process.kill()
+        else:
+            self._kill_server(alone=victim == "postmaster")
+        said = [json.loads(line) for line in process.communicate(timeout=_PATIENCE_S)[0].splitlines()]
         done = max((entry["done"] for entry in said if "done" in entry), default=0)
-        escaped = [] if victim == "ingestion" else _escaped(process, said)
         self._wait(lambda: self._count(_BUSY) == 0, "a backend of the killed process goes on")
-        return done, building, escaped
+        self._next = self._start()  # it opens while this kill is judged
+        return done, building, [] if victim == "ingestion" else _escaped(process, said)
 
     def _judge(self, tenant: str, first: State, done: int) -> tuple[str, list[str]]:
         """Check what a kill left, do all steps to the end, and compare that with a clean run."""
-        found = states(first)
+        found = states(first, self._steps)
         check = self._integrity
-        wrong = check.rows(tenant, found[done], found[min(done + 1, len(STEPS))])
+        wrong = check.rows(tenant, found[done], found[min(done + 1, len(self._steps))])
         wrong += check.retrieval(tenant, check.stored(tenant))
         index, unmended = check.index(tenant)
         wrong += unmended + check.retrieval(tenant, check.stored(tenant))
-        for step in STEPS:
+        for step in self._steps:
             step.call(self._app, tenant)
-        wrong += check.rows(tenant, FINAL, FINAL) + missing(check.stored(tenant))
-        if check.content(tenant) != check.content(self._clean):
+        wrong += check.rows(tenant, self._final, self._final)
+        if check.content(tenant) != check.content(CLEAN):
             wrong.append("the completed run differs from a clean one")
         return index, wrong
 
-    @contextmanager
-    def _process(self, tenant: str) -> Iterator[subprocess.Popen[str]]:
-        """Start an ingestion that waits for a line, and end it in the end."""
-        process = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-W", "ignore", ingesting.__file__, str(self._data_dir), tenant],
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - our own script
+            [sys.executable, "-W", "ignore", ingesting.__file__, str(self._data_dir), str(self._documents)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        try:
-            if process.stdout is None or process.stdout.readline() != "ready\n":
-                raise RuntimeError("the ingestion does not start")
-            yield process
-        finally:
-            process.kill()
-            process.wait()
 
-    def _finish(self, process: subprocess.Popen[str]) -> None:
-        if '"ended"' not in process.communicate("\n", timeout=_PATIENCE_S)[0]:
-            raise RuntimeError("the ingestion does not end")
+    def _ready(self) -> subprocess.Popen[str]:
+        """Return the process that was started, once it waits for its tenant."""
+        process = self._next
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise RuntimeError("the ingestion does not start")
+        return process
 
     def _wait_for_a_build(self, process: subprocess.Popen[str]) -> None:
         until = time.monotonic() + 2 * self._seconds
@@ -204,12 +217,6 @@ def _is_gone(process: psutil.Process) -> bool:
         return True
 
 
-def _tell(process: subprocess.Popen[str]) -> None:
-    if process.stdin is not None:
-        process.stdin.write("\n")
-        process.stdin.flush()
-
-
 def _escaped(process: subprocess.Popen[str], said: list[dict[str, object]]) -> list[str]:
     """Return what a process said that lost its database, if that is not that it did."""
     failures = [entry["failed"] for entry in said if "failed" in entry]
@@ -225,8 +232,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     logging.disable(logging.WARNING)  # they are what is to be expected of a server that is killed
-    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder, **SETTINGS) as app:
-        report = Crashes(app, Path(folder), seed=given.seed).run(given.kills)
+    with (
+        TemporaryDirectory() as folder,
+        RagApp.from_config(data_dir=folder, **settings(DOCUMENTS)) as app,
+        Crashes(app, Path(folder), seed=given.seed) as crashes,
+    ):
+        report = crashes.run(given.kills)
     print(json.dumps({**asdict(report), "violations": report.violations[:50]}, indent=2, ensure_ascii=False))
     if report.violations:
         sys.exit(f"{len(report.violations)} violations")

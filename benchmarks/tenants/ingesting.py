@@ -1,7 +1,7 @@
 """The process that `crash.py` kills: documents ingested, written anew, pruned and deleted, in steps known beforehand.
 
-It opens an application on the embedded server of a folder, says that it is ready, waits for a line, and says after each
-step that it is done.
+It opens an application on the embedded server of a folder, says that it is ready, waits for a line that names the
+tenant, and says after each step that it is done.
 """
 
 from __future__ import annotations
@@ -17,12 +17,6 @@ from rag_app import RagApp
 from rag_app.errors import RagAppError
 
 DOCUMENTS = 60
-EXACT_LIMIT = 150  # chunks; all documents have more, those of one source too few to keep an index
-SETTINGS: dict[str, Any] = {
-    "deadline_s": 60,
-    "retrieval": {"exact_limit": EXACT_LIMIT, "leg_timeout_s": 50},
-    "ingestion": {"batch_size": 12, "child_tokens": 48, "parent_tokens": 128},
-}
 SHARED = "شرایط ارسال سفارش"
 State = Mapping[str, int]
 """The version of each document that is stored."""
@@ -60,9 +54,18 @@ class Step:
     leaves: Callable[[State], State]
 
 
-def _ingest(version: int, *, odd: bool, prune: bool = False) -> Step:
-    """Write every second document anew; with `prune` the others are deleted."""
-    numbers = [number for number in range(DOCUMENTS) if number % 2 == odd or version == 0]
+def settings(documents: int) -> dict[str, Any]:
+    """Return settings by which the tenant has an index while all documents are there, and none while few are."""
+    return {
+        "deadline_s": 60,
+        "retrieval": {"exact_limit": 5 * documents // 2, "leg_timeout_s": 50},
+        "ingestion": {"batch_size": 12, "child_tokens": 48, "parent_tokens": 128},
+    }
+
+
+def _ingest(documents: int, version: int, *, odd: bool, prune: bool = False) -> Step:
+    """Write every second document anew, or all at first; with `prune` the others are deleted."""
+    numbers = [number for number in range(documents) if number % 2 == odd or version == 0]
     written = {f"d{number}": version for number in numbers}
     records = [record(number, version) for number in numbers]
     return Step(
@@ -78,47 +81,46 @@ def _delete(number: int) -> Step:
     )
 
 
-def _delete_source(source: str) -> Step:
-    gone = {f"d{number}" for number in range(DOCUMENTS) if "abc"[number % 3] == source}
+def _delete_source(documents: int, source: str) -> Step:
+    gone = {f"d{number}" for number in range(documents) if "abc"[number % 3] == source}
     return Step(
         lambda app, tenant: app.delete_source(source, tenant=tenant),
         lambda state: {doc_id: version for doc_id, version in state.items() if doc_id not in gone},
     )
 
 
-STEPS = (
-    _ingest(0, odd=False),
-    _ingest(1, odd=True),
-    _delete(7),
-    _ingest(2, odd=False, prune=True),
-    _delete_source("a"),
-    _delete_source("b"),
-    _ingest(0, odd=False),
-    _ingest(3, odd=True),
-    _delete(8),
-    _delete_source("c"),
-    _ingest(4, odd=True),
-)
+def steps(documents: int) -> list[Step]:
+    """Return the calls in their order; an index is built, dropped and built again on the way."""
+    return [
+        _ingest(documents, 0, odd=False),
+        _ingest(documents, 1, odd=True),
+        _delete(7),
+        _ingest(documents, 2, odd=False, prune=True),
+        _delete_source(documents, "a"),
+        _delete_source(documents, "b"),
+        _ingest(documents, 0, odd=False),
+        _ingest(documents, 3, odd=True),
+        _delete(8),
+        _delete_source(documents, "c"),
+        _ingest(documents, 4, odd=True),
+    ]
 
 
-def states(first: State) -> list[State]:
+def states(first: State, done: list[Step]) -> list[State]:
     """Return the state that is found at first, and that after each step."""
     found = [first]
-    for step in STEPS:
+    for step in done:
         found.append(step.leaves(found[-1]))
     return found
 
 
-FINAL = states({})[-1]
-
-
-def main(data_dir: str, tenant: str) -> None:
+def main(data_dir: str, documents: str) -> None:
     """Do the steps, and tell so; a database that does not serve ends it."""
-    with RagApp.from_config(data_dir=data_dir, **SETTINGS) as app:
+    with RagApp.from_config(data_dir=data_dir, **settings(int(documents))) as app:
         print("ready", flush=True)
-        sys.stdin.readline()
+        tenant = sys.stdin.readline().strip()
         try:
-            for number, step in enumerate(STEPS, start=1):
+            for number, step in enumerate(steps(int(documents)), start=1):
                 step.call(app, tenant)
                 print(json.dumps({"done": number}), flush=True)
         except RagAppError as error:

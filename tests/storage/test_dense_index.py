@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -182,6 +183,30 @@ def test_an_index_that_loses_hits_is_not_used(new_database: Callable[[], str], m
     assert "below 0.99" in status.reason
     assert (status.recall or 0) < RECALL
     own.engine.dispose()
+
+
+def test_what_is_deleted_while_an_index_is_measured_does_not_count_as_lost(
+    database: Database, indexes: DenseIndexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = "measured"
+    SIZES[tenant] = 200
+    try:
+        write(database, tenant, vectors(tenant))
+        kept, searches = TenantPGVectorStore.distances, iter(range(10**6))
+
+        def distances(self: TenantPGVectorStore, *given: Any, **options: Any) -> list[float]:
+            if next(searches) == 100:  # the exact distances of all questions are known
+                DocumentWriter(database).delete_others(tenant, None, [f"d{number}" for number in range(60)])
+            return kept(self, *given, **options)
+
+        monkeypatch.setattr(TenantPGVectorStore, "distances", distances)
+        assert (indexes.refresh(tenant).chunks, next(searches) > 101) == (60, True)
+        (row,) = database.fetch(tenant, "SELECT ef_search, recall FROM rag_app.dense_indexes", {})
+        assert (row.ef_search is not None, row.recall >= RECALL) == (True, True)
+    finally:
+        DocumentWriter(database).delete_tenant(tenant)
+        indexes.refresh(tenant)
+        del SIZES[tenant]
 
 
 def test_an_index_is_measured_again_after_growth_and_dropped_after_shrinking(

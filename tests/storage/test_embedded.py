@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -231,16 +232,24 @@ def test_a_server_that_was_killed_is_started_again_though_its_zombie_is_still_th
     assert run(url, "SELECT x FROM kept") == "سلام"
 
 
-def test_another_process_that_got_the_number_of_a_killed_server_is_not_taken_for_it(data_dir: Path) -> None:
+@pytest.mark.parametrize("is_zombie", [False, True])
+def test_another_process_that_has_the_number_of_a_killed_server_is_not_taken_for_it(
+    data_dir: Path, is_zombie: bool
+) -> None:
     url = started(data_dir)
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     lines = [stranger.pid, data_dir / "postgres", 1795470211, 5432, data_dir / "postgres", "", "1 2", "ready"]
-    (data_dir / "postgres" / "postmaster.pid").write_text("".join(f"{line}\n" for line in lines))
+    for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        (data_dir / "postgres" / name).write_text("".join(f"{line}\n" for line in lines))
+    if is_zombie:
+        stranger.kill()
+        os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
     try:
         assert start_embedded(data_dir) == url
         assert run(url, "SELECT 1") == 1
     finally:
-        stranger.communicate(b"\n")
+        stranger.kill()
+        stranger.communicate()
 
 
 def test_a_server_stops_with_its_last_process_though_another_was_killed(data_dir: Path) -> None:
