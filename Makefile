@@ -21,8 +21,8 @@ lint: $(VENV)/dev ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev ## Compare speed with the stock LlamaIndex pipeline, as ratios of one run
-	$(BIN)/python benchmarks/against_stock.py
+bench: $(VENV)/dev ## Compare speed with the stock LlamaIndex pipeline, as ratios of one run: make bench [SQUAD=file.json]
+	$(BIN)/python benchmarks/tenants/speed.py --sizes 100 1000 10000 $(if $(SQUAD),--squad "$(SQUAD)")
 
 bench-persian: $(VENV)/dev ## Compare ways of writing Persian: make bench-persian SQUAD=file.json
 	@test -n "$(SQUAD)" || { echo "name a file in the format of SQuAD: make bench-persian SQUAD=file.json"; exit 2; }

@@ -59,9 +59,10 @@ class PackedWords:
 
     def take(self, places: NDArray[np.intp]) -> PackedWords:
         """Return the words at these places, each followed by a space."""
-        lengths = np.diff(self.bounds)[places]
+        starts = self.bounds[places]
+        lengths = self.bounds[places + 1] - starts
         bounds = _bounds(lengths)
-        units = self.units[np.repeat(self.bounds[places] - bounds[:-1], lengths) + np.arange(bounds[-1])]
+        units = self.units[np.repeat(starts - bounds[:-1], lengths) + np.arange(bounds[-1])]
         units[bounds[1:] - 1] = SPACE
         return PackedWords(units, bounds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from rag_app.persian.packed import SPACE, PackedWords
 
 _NO_LETTER = 254  # the code of letters that the list does not hold
+_COUNTED_TOGETHER = 1 << 14  # a count for each word of the list; more than a processor's cache holds would be slower
 
 
 class Similar(NamedTuple):
@@ -18,6 +20,38 @@ class Similar(NamedTuple):
 
     places: NDArray[np.intp]
     similarities: NDArray[np.float64]
+
+
+class SimilarToEach(NamedTuple):
+    """Words that are similar to several: `similarities[n]` is that of `places[n]` to the one at `owners[n]`."""
+
+    owners: NDArray[np.intp]
+    places: NDArray[np.intp]
+    similarities: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[SimilarToEach]) -> SimilarToEach:
+        """Return those of all parts."""
+        return cls(*map(np.concatenate, zip(*parts, strict=True))) if parts else _NONE
+
+
+_NONE = SimilarToEach(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
+
+
+class Ngrams:
+    """The n-grams of a few words, to be looked up in several indexes.
+
+    Args:
+        words: each of which counts an n-gram that it repeats once.
+        sizes: of the n-grams, in UTF-16 units; at most 4.
+    """
+
+    def __init__(self, words: Sequence[str], sizes: range) -> None:
+        # For the few words of a question this takes less time than `_ngrams` does, which is for whole vocabularies.
+        ngrams = [_ngrams_of(word, sizes) for word in words]
+        self.sizes = [len(each) for each in ngrams]
+        self.bounds = [0, *accumulate(self.sizes)]
+        self.values = np.frombuffer(b"".join([ngram for each in ngrams for ngram in each]), np.uint64)
 
 
 class SpellingIndex:
@@ -53,23 +87,53 @@ class SpellingIndex:
 
     def similar(self, words: Sequence[str], threshold: float) -> list[Similar]:
         """Return for each of `words` those of the list with a Dice coefficient of n-grams of at least `threshold`."""
-        ngrams, owners = _ngrams(PackedWords.of(words), self._sizes_of_ngrams)
-        sizes = np.bincount(owners, minlength=len(words))
-        coded = self._coded(ngrams)
-        found = np.searchsorted(self._ngrams, coded)
-        known = np.flatnonzero(self._ngrams[found] == coded)
-        known = known[np.argsort(owners[known], kind="stable")]
-        rows = np.split(found[known], np.searchsorted(owners[known], np.arange(1, len(words))))
-        return [self._near(row, size, threshold) for row, size in zip(rows, sizes, strict=False)]
+        found = self.similar_to_each(Ngrams(words, self._sizes_of_ngrams), threshold)
+        bounds = np.searchsorted(found.owners, np.arange(len(words) + 1)).tolist()
+        return [Similar(found.places[first:last], found.similarities[first:last]) for first, last in pairwise(bounds)]
 
-    def _near(self, ngrams: NDArray[np.intp], size: int, threshold: float) -> Similar:
-        """Return the words near to one that has `size` n-grams, of which the list knows `ngrams`."""
-        holders = [self._places[self._starts[ngram] : self._starts[ngram + 1]] for ngram in ngrams]
-        shared = np.bincount(np.concatenate(holders)) if holders else np.zeros(0, np.intp)
-        places = np.flatnonzero(2 * shared >= max(threshold * size, 1))
-        dice = 2 * shared[places] / (size + self._sizes[places].astype(np.intp))
-        near = dice >= threshold
-        return Similar(places[near], dice[near])
+    def similar_to_each(self, asked: Ngrams, threshold: float) -> SimilarToEach:
+        """Return what `similar` does for the words with the n-grams `asked`, in the order of those words."""
+        coded = self._coded(asked.values)
+        found = np.searchsorted(self._ngrams, coded)
+        known = self._ngrams[found] == coded
+        found, owners = found[known], np.repeat(np.arange(len(asked.sizes)), asked.sizes)[known]
+        starts, ends = self._starts[found].astype(np.intp), self._starts[found + 1].astype(np.intp)
+        holders = [self._places[first:last] for first, last in zip(starts.tolist(), ends.tolist(), strict=True)]
+        bounds = np.append(0, np.cumsum(known))[asked.bounds].tolist()
+        sizes, length = np.array(asked.sizes), len(self._sizes)
+        least = np.ceil(np.maximum(threshold * sizes, 1) / 2).astype(np.intp)
+        together = max(1, _COUNTED_TOGETHER // max(1, length))
+        pairs, shared = [], []  # a pair is the number of a word times the length of the list and a place in it
+        for begin in range(0, len(sizes), together):
+            end = min(begin + together, len(sizes))
+            some = slice(bounds[begin], bounds[end])
+            if not holders[some]:
+                continue
+            held = np.concatenate(holders[some])
+            if together > 1:
+                held = held + np.repeat(owners[some] * length - begin * length, (ends - starts)[some])
+            counts = np.bincount(held, minlength=(end - begin) * length)
+            (near,) = (counts.reshape(-1, length) >= least[begin:end, None]).ravel().nonzero()
+            pairs.append(near + begin * length)
+            shared.append(counts[near])
+        if not pairs:
+            return _NONE
+        of_words, places = np.divmod(np.concatenate(pairs), length)
+        dice = 2 * np.concatenate(shared) / (sizes[of_words] + self._sizes[places])
+        alike = dice >= threshold
+        return SimilarToEach(of_words[alike], places[alike], dice[alike])
+
+
+def _ngrams_of(word: str, sizes: range) -> set[bytes]:
+    """Return the n-grams of a word between two spaces, each in the bytes of its number."""
+    if not word:
+        return set()
+    units = f" {word} ".encode("utf-16-le", "surrogatepass")
+    return {
+        units[start : start + 2 * size].ljust(8, b"\0")
+        for size in sizes
+        for start in range(0, len(units) - 2 * size + 2, 2)
+    }
 
 
 def _ngrams(words: PackedWords, sizes: range) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise, repeat
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain, pairwise, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from rag_app.persian.inflection import possible_stems, stem
 from rag_app.persian.language import detect_language
 from rag_app.persian.lexicon import Lexicon
 from rag_app.persian.packed import PackedWords
-from rag_app.persian.spelling import Similar
+from rag_app.persian.spelling import Similar, SimilarToEach
 from rag_app.persian.weights import SMALL_WORD_IDF, idf, is_known
 from rag_app.persian.words import Words
 from rag_app.schema import QueryWord, Reading
@@ -33,6 +33,7 @@ _MOST_MATCHES = 64
 _MOST_WORDS = 500  # of a question; a longer text is searched by these, as each costs time
 _SHORTEST_PART = 2
 _LATIN = re.compile(r"[a-z]+")
+_stem = lru_cache(maxsize=4096)(stem)  # synonyms, and the common words of questions, come again and again
 
 
 class Vocabulary:
@@ -56,6 +57,8 @@ class Vocabulary:
         self._lexicon = lexicon or Lexicon()
         self.words = words
         self.counts = counts
+        self._count_at = counts.data  # gives single ones in a fraction of the time
+        self._lexicon_size = len(self._lexicon.words)
         self._text_count = texts
         self._rarest = math.log(2 * texts + 2)
 
@@ -88,12 +91,13 @@ class Vocabulary:
         asked = self._analyzer.forms(question)
         split = [part for forms in asked[:_MOST_WORDS] for part in self._parts(*forms)]
         typed = self._lexicon.without_courtesies(split)
-        matches = self._alike(typed, english=detect_language(question) == "en")
+        places = [self._place(word) for word in typed]
+        matches = self._alike(typed, places, english=detect_language(question) == "en")
         self._add_joined(typed, matches)
-        kept = [self._most_similar(found) for found in matches]
+        kept = self._most_similar(matches)
         near = [_about_best(found) for found in matches]
         texts = self._texts({place for places in (*kept, *near) for place in places})
-        words = tuple(map(self._word, typed, matches, kept, near, repeat(texts)))
+        words = tuple(map(self._word, typed, places, matches, kept, near, repeat(texts)))
         meant = [word.meant for word in words]
         return Reading(
             words, " ".join([*meant, *(forms[0] for forms in asked[_MOST_WORDS:])]) if meant != typed else question
@@ -106,71 +110,80 @@ class Vocabulary:
         """
         parts = parts or self._lexicon.parts(word)
         if parts and all(self._count(part) for part in parts):
-            return (word,) if any(self.counts[place] for place in self.words.of_stem(stem(word))) else parts
+            return (word,) if any(self._count_at[place] for place in self.words.of_stem(_stem(word))) else parts
         if self._is_known(word) or _LATIN.fullmatch(word) or not word.isalpha() or self._base(word):
             return (word,)
         cuts = ((word[:at], word[at:]) for at in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1))
         best = max(cuts, key=lambda cut: min(map(self._count, cut)), default=None)
         if best is None or min(map(self._count, best)) < 2:
             return (word,)
-        ((_, alike),) = self._spelt_like([word])
+        alike = self._spelt_like([word]).similarities
         return (word,) if len(alike) and alike.max() >= 0.7 else best
 
     def _place(self, word: str) -> int | None:
         place = self.words.get(word)
         return place if place is not None and self._is_there(place) else None
 
-    def _is_there(self, places: Any) -> Any:
-        """Tell which places are those of words of the texts or the lexicon, and not of texts that are gone."""
-        return (self.counts[places] > 0) | (places < len(self._lexicon.words))
+    def _is_there(self, place: int) -> bool:
+        """Tell whether a place is that of a word of the texts or the lexicon, and not of texts that are gone."""
+        return place < self._lexicon_size or self._count_at[place] > 0
+
+    def _are_there(self, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+        there: NDArray[np.bool_] = (self.counts[places] > 0) | (places < self._lexicon_size)
+        return there
 
     def _is_known(self, word: str) -> bool:
         return self._place(word) is not None or is_known(word)
 
-    def _forms(self, word: str) -> Iterator[int]:
-        """Yield the places of the words that have the same stem as `word`."""
-        return self._of_stem(stem(word))
+    def _forms(self, word: str) -> list[int]:
+        """Return the places of the words that have the same stem as `word`."""
+        return self._of_stem(_stem(word))
 
-    def _of_stem(self, stemmed: str) -> Iterator[int]:
-        return filter(self._is_there, self.words.of_stem(stemmed))
+    def _of_stem(self, stemmed: str) -> list[int]:
+        return [place for place in self.words.of_stem(stemmed) if self._is_there(place)]
 
     def _base(self, word: str) -> str | None:
         """Return the word that an unknown one may be a form of."""
         bases = possible_stems(word)
-        return next((base for base in bases if next(self._of_stem(base), None) is not None or is_known(base)), None)
+        return next((base for base in bases if self._of_stem(base) or is_known(base)), None)
 
-    def _weight(self, word: str) -> float:
-        """Return how much a word tells by itself.
+    def _weight(self, word: str, place: int | None) -> float:
+        """Return how much a word, which is at `place`, tells by itself.
 
         The tenant's texts say which words tell them apart; the language keeps chance in a few texts from deciding.
         """
         in_language = idf(word)
         if in_language <= SMALL_WORD_IDF:
             return in_language
-        place = self._place(word)
-        count = self.counts[place] if place is not None else None
+        count = self._count_at[place] if place is not None else None
         in_texts = self._rarest if count is None else math.log(1 + (self._text_count - count + 0.5) / (count + 0.5))
         return (in_texts + in_language) / 2
 
     def _count(self, word: str) -> int:
         place = self.words.get(word)
-        return int(self.counts[place]) if place is not None else 0
+        return self._count_at[place] if place is not None else 0
 
-    def _spelt_like(self, words: Sequence[str]) -> list[Similar]:
-        return [self._held(found) for found in self.words.spelt_like(words, _SIMILAR_SPELLING)]
+    def _spelt_like(self, words: Sequence[str]) -> SimilarToEach:
+        found = self.words.spelt_like(words, _SIMILAR_SPELLING)
+        held = self._are_there(found.places)
+        return SimilarToEach(found.owners[held], found.places[held], found.similarities[held])
 
-    def _held(self, found: Similar) -> Similar:
-        held = self._is_there(found.places)
-        return Similar(found.places[held], found.similarities[held])
+    def _alike(self, typed: Sequence[str], places: Sequence[int | None], *, english: bool) -> list[dict[int, float]]:
+        """Return for each word the places of the words that it may stand for, with their similarities.
 
-    def _alike(self, typed: Sequence[str], *, english: bool) -> list[dict[int, float]]:
-        """Return for each word the places of the words that it may stand for, with their similarities."""
-        found = []
-        for word, spelt in zip(typed, self._spelt_like(typed), strict=True):
-            matches: dict[int, float] = {}
-            place = self._place(word)
-            if word.isalpha():  # a number stands for itself alone
-                matches = dict(zip(spelt.places.tolist(), (spelt.similarities**2).tolist(), strict=True))
+        Args:
+            typed: the words.
+            places: their own.
+            english: whether the question is, so that a word in Latin letters that the texts hold is not Persian.
+        """
+        found: list[dict[int, float]] = [{} for _ in typed]
+        spelt = self._spelt_like([word if word.isalpha() else "" for word in typed])  # a number stands for itself alone
+        for owner, like, similarity in zip(
+            spelt.owners.tolist(), spelt.places.tolist(), (spelt.similarities**2).tolist(), strict=True
+        ):
+            found[owner][like] = similarity
+        for word, place, matches in zip(typed, places, found, strict=True):
+            if word.isalpha():
                 _raise(matches, self._forms(word), _SAME_STEM)
                 if _LATIN.fullmatch(word):
                     if not (english and place is not None):
@@ -179,12 +192,13 @@ class Vocabulary:
                     self._add_meant(word, matches)
             if place is not None:
                 matches[place] = 1.0
-            self._add_synonyms(word, matches)
-            found.append(matches)
+            self._add_synonyms(word, place, matches)
         return found
 
     def _add_sounds(self, word: str, matches: dict[int, float]) -> None:
-        found = self._held(self.words.sharing_consonants(word))
+        every = self.words.sharing_consonants(word)
+        held = self._are_there(every.places)
+        found = Similar(every.places[held], every.similarities[held])
         places = found.places[most_alike(found, self.counts[found.places], self.words.hashes(found.places))]
         for place, similarity in zip(
             places.tolist(), self.words.sound_similarities(word, places).tolist(), strict=True
@@ -197,15 +211,18 @@ class Vocabulary:
         base = self._base(word)
         if base is not None:
             _raise(matches, self._forms(base), _SLIP)
-            self._add_synonyms(base, matches)
+            self._add_synonyms(base, self._place(base), matches)
         elif matches:
             raised = max(1.0, _SLIP / max(matches.values()))
             matches.update({place: similarity * raised for place, similarity in matches.items()})
 
-    def _add_synonyms(self, word: str, matches: dict[int, float]) -> None:
+    def _add_synonyms(self, word: str, place: int | None, matches: dict[int, float]) -> None:
+        """Let a word, which is at `place`, also stand for its synonyms and those of the word that it most likely is."""
+        synonyms = self._lexicon.synonyms(word)
         best = self._best(matches)
-        meant = word if best is None or matches[best] < _SLIP**2 else self._texts([best])[best]
-        for synonym in self._lexicon.synonyms(word) | self._lexicon.synonyms(meant):
+        if best is not None and best != place and matches[best] >= _SLIP**2:
+            synonyms |= self._lexicon.synonyms(self.words.text(best))
+        for synonym in synonyms:
             _raise(matches, self._forms(synonym), _SYNONYM)
 
     def _add_joined(self, typed: Sequence[str], matches: list[dict[int, float]]) -> None:
@@ -213,53 +230,64 @@ class Vocabulary:
         for at, (first, second) in enumerate(pairwise(typed)):
             joined = first + second
             place = self._place(joined)
+            synonyms = [self._forms(synonym) for synonym in self._lexicon.synonyms(joined)]
             for one in (matches[at], matches[at + 1]):
                 if place is not None:
                     _raise(one, (place,), _SAME_STEM)
-                for synonym in self._lexicon.synonyms(joined):
-                    _raise(one, self._forms(synonym), _SYNONYM)
+                for forms in synonyms:
+                    _raise(one, forms, _SYNONYM)
 
     def _best(self, matches: Mapping[int, float]) -> int | None:
         """Return the most similar match; of about equal ones the most frequent."""
         if not matches:
             return None
         least = max(matches.values()) - _ABOUT_EQUAL / 4
-        near = {place: (self.counts[place], matches[place]) for place in matches if matches[place] >= least}
-        best = max(near.values())
-        equal = np.array([place for place in near if near[place] == best])
+        near = [
+            (self._count_at[place], similarity, place) for place, similarity in matches.items() if similarity >= least
+        ]
+        if len(near) == 1:
+            return near[0][2]
+        best = max(near)[:2]
+        equal = np.array([place for *count_and_similarity, place in near if tuple(count_and_similarity) == best])
         return int(equal[np.argmin(self.words.hashes(equal))] if len(equal) > 1 else equal[0])
 
     def _texts(self, places: Collection[int]) -> dict[int, str]:
-        return dict(zip(places, self.words.texts(np.fromiter(places, np.intp, len(places))), strict=True))
+        rising = sorted(places)
+        return dict(zip(rising, self.words.texts(np.array(rising, np.intp)), strict=True))
 
     def _word(
         self,
         typed: str,
+        own_place: int | None,
         matches: Mapping[int, float],
         kept: Sequence[int],
         near: Sequence[int],
         texts: Mapping[int, str],
     ) -> QueryWord:
-        best = self._best(matches)
-        own = self._weight(typed)
-        if best is None:
-            return QueryWord(typed, own, {}, typed)
-        replaced = self._place(typed) is None and (bool(_LATIN.fullmatch(typed)) or not is_known(typed))
+        own = self._weight(typed, own_place)
+        meant = typed
+        if own_place is None and (_LATIN.fullmatch(typed) or not is_known(typed)):
+            best = self._best(matches)
+            meant = typed if best is None else texts[best]
         return QueryWord(
             typed,
             # As customers type common words more often than rare ones, a word that may be a common one weighs little.
-            float(min(own, *(self._weight(texts[place]) for place in near))),
+            min([own, *(self._weight(texts[place], place) for place in near if place != own_place)]),
             {texts[place]: matches[place] for place in kept},
-            texts[best] if replaced else typed,
+            meant,
         )
 
-    def _most_similar(self, matches: Mapping[int, float]) -> list[int]:
-        """Return the places of the words of the texts that are most similar."""
-        places = np.fromiter(matches, np.intp, len(matches))
-        similarities = np.fromiter(matches.values(), np.float64, len(matches))
-        order = np.lexsort((self.words.hashes(places), -similarities))
-        in_texts: list[int] = places[order[self.counts[places[order]] > 0]][:_MOST_MATCHES].tolist()
-        return in_texts
+    def _most_similar(self, matches: Sequence[Mapping[int, float]]) -> list[list[int]]:
+        """Return for each word the places of the words of the texts that are most similar."""
+        owners = np.repeat(np.arange(len(matches)), [len(found) for found in matches])
+        places = np.fromiter(chain.from_iterable(matches), np.intp, len(owners))
+        similarities = np.fromiter(chain.from_iterable(found.values() for found in matches), np.float64, len(owners))
+        in_texts = self.counts[places] > 0
+        owners, places, similarities = owners[in_texts], places[in_texts], similarities[in_texts]
+        order = np.lexsort((self.words.hashes(places), -similarities, owners))
+        bounds = np.searchsorted(owners, np.arange(len(matches) + 1)).tolist()
+        sorted_places = places[order].tolist()
+        return [sorted_places[first : min(last, first + _MOST_MATCHES)] for first, last in pairwise(bounds)]
 
 
 def _about_best(matches: Mapping[int, float]) -> list[int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rag_app.persian.finglish import FinglishIndex
 from rag_app.persian.inflection import stem
 from rag_app.persian.packed import PackedWords, hash_of
-from rag_app.persian.spelling import Similar, SpellingIndex
+from rag_app.persian.spelling import Ngrams, Similar, SimilarToEach, SpellingIndex
 
 NGRAMS = (2, 4)
 _T = TypeVar("_T", bound=np.generic)
@@ -48,11 +48,13 @@ class _Layer:
         at = np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)
         return np.where(self.hashes[at] == hashes, at, -1).astype(np.int32)
 
-    def of_stem(self, key: int) -> Iterator[int]:
+    def of_stem(self, key: int) -> list[int]:
+        places = []
         at = bisect_left(self._stems, key)
         while at < len(self._stems) and self._stems[at] == key:
-            yield int(self._by_stem[at])
+            places.append(int(self._by_stem[at]))
             at += 1
+        return places
 
 
 class Words(Mapping[str, int]):
@@ -63,7 +65,8 @@ class Words(Mapping[str, int]):
 
     def __init__(self, layers: Sequence[_Layer] = ()) -> None:
         self._layers = tuple(layers)
-        *offsets, self._length = np.cumsum([0, *map(len, layers)]).tolist()
+        offsets: list[int] = np.cumsum([0, *map(len, layers)]).tolist()
+        self._length = offsets.pop()
         self._placed = tuple(zip(layers, offsets, strict=True))  # with the place of the first word of each
 
     def with_more(self, words: PackedWords) -> Words:
@@ -90,11 +93,18 @@ class Words(Mapping[str, int]):
         """Return the memory in bytes of what was added to `base`."""
         return sum(layer.nbytes for layer in self._layers[len(base._layers) :])
 
+    def text(self, place: int) -> str:
+        """Return the word at `place`."""
+        layer, offset = next((layer, offset) for layer, offset in reversed(self._placed) if offset <= place)
+        return layer.words[place - offset]
+
     def texts(self, places: NDArray[np.intp]) -> list[str]:
-        """Return the words at `places`."""
-        texts: list[str] = self._of_each(
-            places, np.object_, lambda layer, own: np.array(layer.words.take(own).unpacked(), dtype=object)
-        ).tolist()
+        """Return the words at `places`, which rise."""
+        texts: list[str] = []
+        for layer, offset in self._placed:
+            first, last = np.searchsorted(places, (offset, offset + len(layer)))
+            if first < last:
+                texts += layer.words.take(places[first:last] - offset).unpacked()
         return texts
 
     def find(self, words: Iterable[str]) -> NDArray[np.int32]:
@@ -118,10 +128,11 @@ class Words(Mapping[str, int]):
         key = hash(stemmed)
         return [offset + place for layer, offset in self._placed for place in layer.of_stem(key)]
 
-    def spelt_like(self, words: Sequence[str], threshold: float) -> list[Similar]:
-        """Return for each of `words` those with a Dice coefficient of n-grams of at least `threshold`."""
-        found = [layer.spelling.similar(words, threshold) for layer in self._layers]
-        return [self._joined(each) for each in zip(*found, strict=True)]
+    def spelt_like(self, words: Sequence[str], threshold: float) -> SimilarToEach:
+        """Return those with a Dice coefficient of n-grams of at least `threshold` to any of `words`."""
+        asked = Ngrams(words, range(NGRAMS[0], NGRAMS[1] + 1))
+        found = [(layer.spelling.similar_to_each(asked, threshold), offset) for layer, offset in self._placed]
+        return SimilarToEach.joined([each._replace(places=each.places + offset) for each, offset in found])
 
     def sharing_consonants(self, word: str) -> Similar:
         """Return those that share some consonants with a word in Latin letters."""
