@@ -113,12 +113,15 @@ class Crashes:
         return report
 
     def _run_clean(self) -> list[str]:
-        """Let a process do all without a kill, and see how long that takes."""
+        """Let a process do all without a kill, and see how long its steps take."""
         process = self._ready()
         started = time.perf_counter()
-        if '"ended"' not in process.communicate(f"{CLEAN}\n", timeout=_PATIENCE_S)[0]:
+        _name_tenant(process, CLEAN)
+        for line in process.stdout or ():
+            if json.loads(line) == {"done": len(self._steps)}:
+                self._seconds = time.perf_counter() - started
+        if process.wait(_PATIENCE_S) != 0 or not self._seconds:
             raise RuntimeError("the ingestion does not end")
-        self._seconds = time.perf_counter() - started
         self._next = self._start()
         return [f"a clean run: {line}" for line in self._integrity.rows(CLEAN, self._final, self._final)]
 
@@ -127,12 +130,10 @@ class Crashes:
         in_build = self._choose.random() < 0.4
         moment = self._choose.random()
         process = self._ready()
-        if process.stdin is not None:
-            process.stdin.write(f"{tenant}\n")
-            process.stdin.flush()
+        _name_tenant(process, tenant)
         if in_build:
             self._wait_for_a_build(process)
-        time.sleep(moment * (0.1 if in_build else self._seconds))
+        time.sleep(moment * (0.05 if in_build else self._seconds))
         building = self._count(_BUILDS) > 0
         if victim == "ingestion":
             process.kill()
@@ -215,6 +216,12 @@ def _is_gone(process: psutil.Process) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
+
+
+def _name_tenant(process: subprocess.Popen[str], tenant: str) -> None:
+    if process.stdin is not None:
+        process.stdin.write(f"{tenant}\n")
+        process.stdin.flush()
 
 
 def _escaped(process: subprocess.Popen[str], said: list[dict[str, object]]) -> list[str]:
