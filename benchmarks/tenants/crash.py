@@ -115,12 +115,13 @@ class Crashes:
     def _run_clean(self) -> list[str]:
         """Let a process do all without a kill, and see how long its steps take."""
         process = self._ready()
-        started = time.perf_counter()
-        _name_tenant(process, CLEAN)
-        for line in process.stdout or ():
-            if json.loads(line) == {"done": len(self._steps)}:
-                self._seconds = time.perf_counter() - started
-        if process.wait(_PATIENCE_S) != 0 or not self._seconds:
+        with process:
+            started = time.perf_counter()
+            _name_tenant(process, CLEAN)
+            for line in process.stdout or ():
+                if json.loads(line) == {"done": len(self._steps)}:
+                    self._seconds = time.perf_counter() - started
+        if process.returncode or not self._seconds:
             raise RuntimeError("the ingestion does not end")
         self._next = self._start()
         return [f"a clean run: {line}" for line in self._integrity.rows(CLEAN, self._final, self._final)]
