@@ -41,7 +41,7 @@ from rag_app.storage import start_embedded
 
 SIZES = (100, 1_000, 10_000, 100_000)
 QUESTIONS = 100
-WORDS = 35
+WORDS = 28
 HNSW = {"hnsw_m": 16, "hnsw_ef_construction": 64, "hnsw_ef_search": 40, "hnsw_dist_method": "vector_cosine_ops"}
 
 Search = Callable[[str], list[NodeWithScore]]
