@@ -43,7 +43,7 @@ class IngestionSettings(_Section):
     child_tokens: PositiveInt = 128
     parent_tokens: PositiveInt = 512
     embed_dim: int = Field(default=1024, ge=64, le=3500)  # a row with its vector fits a page of 8 kB
-    batch_size: PositiveInt = 128
+    batch_size: PositiveInt = 256
     max_file_mb: PositiveFloat = 20
 
 

@@ -7,7 +7,6 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,7 +73,7 @@ class IngestionPipeline:
         embed_model: BaseEmbedding,
         analyzer: PersianAnalyzer,
         index_settings: Mapping[str, str],
-        batch_size: int = 128,
+        batch_size: int = 256,
         max_file_mb: float = 20,
     ) -> None:
         self._writer = writer
@@ -118,8 +117,9 @@ class IngestionPipeline:
         skipped: list[Skipped] = []
         seen: set[str] = set()
         read_batches = _batches(read(items, source=source, max_file_mb=self._max_file_mb), self._batch_size)
-        prepared = (self._prepare(tenant, _new(batch, seen, skipped)) for batch in read_batches)
-        for batch, refused in self._written(tenant, prepared):
+        for entries in read_batches:
+            batch = self._prepare(tenant, _new(entries, seen, skipped))
+            refused = self._write(tenant, list(batch.parsed.values()))
             skipped += refused
             for doc_id, outcome in batch.without(refused):
                 counts.update({outcome: 1, "chunks": batch.chunks(doc_id)})
@@ -139,17 +139,6 @@ class IngestionPipeline:
             for doc_id in documents
         }
         return _Batch(outcomes, parsed)
-
-    def _written(self, tenant: str, batches: Iterable[_Batch]) -> Iterator[tuple[_Batch, list[Skipped]]]:
-        """Write each batch while the next one is prepared; yield it with what can not be stored of it."""
-        with ThreadPoolExecutor(1, thread_name_prefix="rag_app-write") as beside:
-            running: tuple[_Batch, Future[list[Skipped]]] | None = None
-            for batch in batches:
-                if running is not None:
-                    yield running[0], running[1].result()
-                running = batch, beside.submit(self._write, tenant, list(batch.parsed.values()))
-            if running is not None:
-                yield running[0], running[1].result()
 
     def _write(self, tenant: str, documents: Sequence[ParsedDocument]) -> list[Skipped]:
         """Write documents at once, or one by one where one of them can not be stored; return those that can not."""
@@ -208,7 +197,7 @@ class IngestionPipeline:
         """Return the nodes of each document by its id; documents that are cut alike are cut together."""
         cuts: dict[_Cut, list[Document]] = {}
         for document in documents:
-            owned = Document(id_=document.node_id, text=document.text, metadata={**document.metadata, "tenant": tenant})
+            owned = document.model_copy(update={"metadata": {**document.metadata, "tenant": tenant}})
             cuts.setdefault(self._cut(document), []).append(owned)
         nodes: defaultdict[str, list[TextNode]] = defaultdict(list)
         for cut, owned_documents in cuts.items():

@@ -375,7 +375,7 @@ def test_a_generator_is_read_batch_by_batch(database: Database, tenant: str) -> 
         generator(), tenant=tenant, progress=lambda done, doc_id: read_when_done.append(len(read))
     )
     assert counts(report) == (6, 0, 0, 0)
-    assert read_when_done == [4, 4, 6, 6, 6, 6]  # the next batch is prepared while one is written
+    assert read_when_done == [2, 2, 4, 4, 6, 6]
 
 
 @pytest.mark.parametrize("as_given", [str, Path])

@@ -38,10 +38,12 @@ from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import start_embedded
+from rag_app.tokens import EstimatedTokenCounter
 
 SIZES = (100, 1_000, 10_000, 100_000)
 QUESTIONS = 100
 WORDS = 35
+MOST_TOKENS = 120  # so that neither side cuts it
 HNSW = {"hnsw_m": 16, "hnsw_ef_construction": 64, "hnsw_ef_search": 40, "hnsw_dist_method": "vector_cosine_ops"}
 
 Search = Callable[[str], list[NodeWithScore]]
@@ -185,7 +187,8 @@ def main(squad: Path | None, sizes: Sequence[int], rounds: int, out: Path | None
     rng = random.Random(0)  # noqa: S311 - not for cryptography
     sentences = sentences_of(squad, rng)
     asked = questions_of(squad, sentences, QUESTIONS, rng)
-    given = texts(sentences, rng, WORDS)
+    counter = EstimatedTokenCounter()
+    given = (text for text in texts(sentences, rng, WORDS) if counter.count(text) <= MOST_TOKENS)
     rows: list[Mapping[str, float]] = []
     print(f"{QUESTIONS} questions, {rounds} rounds in turn; ratios: rag_app / stock, median (least-most) of the rounds")
     with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder) as app:
