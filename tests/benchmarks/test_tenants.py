@@ -118,9 +118,9 @@ def test_kills_leave_nothing_half_done(script: Load, tmp_path: Path) -> None:
         RagApp.from_config(data_dir=tmp_path, **settings) as app,
         crash.Crashes(app, tmp_path, documents=documents) as crashes,
     ):
-        report = crashes.run(6, ("ingestion", "postgres"))
+        report = crashes.run(4, ("ingestion", "postgres"))
     assert report.violations == []
-    assert report.kills == {"ingestion": 3, "postgres": 3}
+    assert report.kills == {"ingestion": 2, "postgres": 2}
 
 
 @pytest.mark.parametrize(
