@@ -30,8 +30,7 @@ from rag_app.persian import (
 from rag_app.persian import weights as word_weights
 from rag_app.persian.finglish import FinglishIndex
 from rag_app.persian.lexicon import Lexicon
-from rag_app.persian.packed import PackedWords
-from rag_app.persian.spelling import Similar
+from rag_app.persian.spelling import Ngrams, Similar, SimilarToEach, SpellingIndex
 from rag_app.postprocessors import lexical_rerank
 from rag_app.retrievers.bm25 import TenantBM25Retriever, cache
 from rag_app.storage.chunks import ChunkTokens
@@ -49,18 +48,12 @@ class KeptLetters(dict[int, str | None]):
         return chr(code) if folded is not None and chr(code).isalnum() else folded
 
 
-class ExactWords:
-    """A spelling index that finds the word itself alone."""
+class ExactWords(SpellingIndex):
+    """A spelling index that finds the word itself alone: what has all of its n-grams and no others."""
 
-    nbytes = 0
-
-    def __init__(self, held: PackedWords, smallest: int, largest: int) -> None:
-        self._places = {word: place for place, word in enumerate(held.unpacked())}
-
-    def similar(self, words: Sequence[str], threshold: float) -> list[Similar]:
-        """Return the place of each of `words`."""
-        places = [[self._places[word]] if word in self._places else [] for word in words]
-        return [Similar(np.array(place, dtype=np.intp), np.ones(len(place))) for place in places]
+    def similar_to_each(self, asked: Ngrams, threshold: float) -> SimilarToEach:
+        """Return each word itself where the list has it."""
+        return super().similar_to_each(asked, 1.0)
 
 
 class EachChunkAlone(TenantBM25Retriever):
