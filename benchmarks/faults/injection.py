@@ -184,7 +184,6 @@ def faulty_service(
         leg_timeout_s: how long one leg may take.
     """
     whole, service = app.pipeline, copy.copy(app.service)
-    catalog = FaultyCatalog(whole.catalog, injector)
     legs = {name: FaultyRetriever(name, leg, injector) for name, leg in whole.retriever.legs.items()}
 
     async def read(query: Any) -> Any:
@@ -192,7 +191,7 @@ def faulty_service(
 
     service.production = RetrievalPipeline(
         analyzer=FaultyAnalyzer(whole.analyzer, injector),
-        catalog=catalog,
+        catalog=FaultyCatalog(whole.catalog, injector),
         read=read,
         retriever=HybridRetriever(legs, app.loop, leg_timeout_s=leg_timeout_s),
         rerankers={name: FaultyPostprocessor(name, reranker, injector) for name, reranker in rerankers.items()},
@@ -201,7 +200,7 @@ def faulty_service(
     )
     simple = app.service.simple
     service.simple = SimplePipeline(
-        catalog=catalog,
+        catalog=whole.catalog,  # without which it answers the same, so that there is nothing to note
         retriever=FaultyRetriever(simple.method, simple.retriever, injector),
         budget=FaultyPostprocessor("budget of the fallback", simple.budget, injector),
         writer=simple.writer,
