@@ -26,7 +26,7 @@ def checked_name(what: str, value: object) -> str:
         InvalidInputError: not a string, empty, over 200 characters, or not storable as text.
     """
     if not isinstance(value, str):
-        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__}")
+        raise InvalidInputError(f"{what} must be a string, not {type(value).__name__}: {_shown(value)}")
     if not value.strip():
         raise InvalidInputError(f"{what} is empty")
     if len(value) > MAX_NAME_LENGTH:
@@ -34,6 +34,13 @@ def checked_name(what: str, value: object) -> str:
     if any(char < " " or "\ud800" <= char <= "\udfff" for char in value):
         raise InvalidInputError(f"{what} {value!r:.80} holds control characters or lone surrogates")
     return value
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
 
 
 class TokenCounter(Protocol):
