@@ -20,7 +20,6 @@ from sqlalchemy.pool import NullPool
 from rag_app.errors import ConfigurationError, DatabaseUnavailableError
 
 SCHEMA = "rag_app"
-TENANT_ROLE = "rag_app_tenant"
 
 # One round trip; the settings end with the transaction, so nothing leaks over pooled connections. A plan for any tenant
 # would serve the small ones or the large ones badly, and fits no index of one tenant.
