@@ -47,7 +47,7 @@ def start_embedded(data_dir: Path) -> str:
             atexit.unregister(_forget_killed)  # the last to be registered runs first, and this must: before the server
             atexit.register(_forget_killed)  # is asked to stop if no other process uses it
             return str(server.get_uri())
-    except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, RuntimeError, AssertionError, subprocess.SubprocessError, psutil.Error) as error:
         cause = " ".join(str(error).split()).rstrip(".")
         raise EmbeddedDatabaseError(
             f"the embedded PostgreSQL does not start on {pgdata}: {type(error).__name__}: {cause}. Its log is "

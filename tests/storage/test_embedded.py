@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -48,7 +49,8 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     yield folder
     server = PostgresServer._instances.get(folder / "postgres")
     if server is not None:
-        server.cleanup()
+        with suppress(psutil.NoSuchProcess):  # a server that is just gone, but not yet reaped, looks as if it ran
+            server.cleanup()
 
 
 def stop(data_dir: Path) -> None:
