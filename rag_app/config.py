@@ -92,11 +92,53 @@ class RerankSettings(_Section):
 
 
 class ContextSettings(_Section):
-    """Stage 4: the token budget of a call that names none."""
+    """Stage 4: the token budget of a call that names none, and who counts.
+
+    `token_counter: auto` counts by Gemini's own tokenizer where its file is here, `tokenizer_file` or google-genai's
+    cache, and else by the estimate; `gemini_api` asks the API once for each context.
+    """
 
     primary_budget: int = Field(default=800, ge=0)
     secondary_budget: int = Field(default=600, ge=0)
     duplicate_threshold: float = Field(default=0.9, gt=0, le=1)
+    token_counter: Literal["auto", "estimate", "gemini_local", "gemini_api"] = "auto"  # noqa: S105 - no password
+    tokenizer_file: Path | None = None
+
+
+class LLMSettings(_Section):
+    """Who writes the answers, and what one may cost.
+
+    `extractive` quotes the best chunks and is no language model. `api_key` and `api_base` are those of the service; for
+    Gemini the key may be in `GOOGLE_API_KEY` or `GEMINI_API_KEY` too. `timeout_s` bounds an answer from its request to
+    its last word, retries included.
+    """
+
+    kind: Literal["extractive", "google_genai", "gemini", "openai_like"] = "extractive"
+    model: str = "gemini-2.5-flash"
+    api_key: SecretStr | None = None
+    api_base: str | None = None
+    timeout_s: PositiveFloat = 30
+    retries: int = Field(default=2, ge=0, le=10)
+    max_tokens: PositiveInt = 1024
+    temperature: float = Field(default=0.2, ge=0, le=2)
+
+
+class ServerSettings(_Section):
+    """`rag-app serve`: where it listens, and how much it takes on.
+
+    `max_in_flight` requests run at once and as many wait; a key may ask `requests_per_minute` times. Both answer 429
+    above that. `drain_s` is what requests have to end when the server is stopped. `cors_origins` are the sites that
+    browsers may call it from; none by default.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_in_flight: PositiveInt = 16
+    requests_per_minute: PositiveInt = 120
+    max_upload_mb: PositiveFloat = 20
+    max_question_chars: PositiveInt = 2000
+    drain_s: PositiveFloat = 20
+    cors_origins: tuple[str, ...] = ()
 
 
 class FlagSettings(_Section):
@@ -124,7 +166,11 @@ class LogSettings(_Section):
 
 PROFILES: dict[str, dict[str, Any]] = {
     "embedded": {},
-    "production": {"database": {"auto_upgrade": False}, "rerank": {"kind": "cross_encoder"}},
+    "production": {
+        "database": {"auto_upgrade": False},
+        "rerank": {"kind": "cross_encoder"},
+        "llm": {"kind": "google_genai"},
+    },
 }
 _from_file: ContextVar[dict[str, Any] | None] = ContextVar("from_file", default=None)
 
@@ -149,6 +195,8 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     rerank: RerankSettings = RerankSettings()
     context: ContextSettings = ContextSettings()
+    llm: LLMSettings = LLMSettings()
+    server: ServerSettings = ServerSettings()
     flags: FlagSettings = FlagSettings()
     shadow: ShadowSettings = ShadowSettings()
     logs: LogSettings = LogSettings()
@@ -228,7 +276,7 @@ def _explain(entry: Mapping[str, Any]) -> str:
     *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
     if entry["type"] != "extra_forbidden":
         where = ".".join((*sections, name))
-        holds_password = where.startswith(("database", "flags.redis_url"))
+        holds_password = where.startswith(("database", "flags.redis_url", "llm"))
         given = "" if holds_password else f", not {entry['input']!r}"
         return f"{where}: {entry['msg']}{given}"
     model: Any = Settings

@@ -14,13 +14,15 @@
     │   ├── ServerVersionError    PostgreSQL or pgvector is too old, or pgvector is missing
     │   └── UnstorableError       a document can not be stored as it is; ingestion skips it and goes on
     └── ComponentError            a model or other component could not be loaded or run
-        └── InvalidAnswerError    it gave something else than was asked of it
+        ├── InvalidAnswerError    it gave something else than was asked of it
+        └── LLMError              the language model gave no answer, or not all of it
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Literal
 
 
 class RagAppError(Exception):
@@ -84,6 +86,28 @@ class InvalidAnswerError(ComponentError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "invalid answer")
+
+
+LLMFailure = Literal[
+    "blocked", "empty answer", "cut off", "quota", "time-out", "unavailable", "refused key", "bad request"
+]
+
+
+class LLMError(ComponentError):
+    """The language model gave no answer, or not all of it.
+
+    Attributes:
+        reason: "blocked" by its safety filters; "empty answer"; "cut off" in the middle; "quota" used up; "time-out";
+            "unavailable", as after errors of the service or the network; "refused key"; "bad request", as of an
+            unknown model.
+        retry_after_s: when the service said to ask again, if it did.
+    """
+
+    reason: LLMFailure
+
+    def __init__(self, message: str, reason: LLMFailure, retry_after_s: float | None = None) -> None:
+        super().__init__(message, reason)
+        self.retry_after_s = retry_after_s
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:

@@ -1,0 +1,96 @@
+"""The context for one question, and how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index.core.schema import NodeWithScore
+
+from rag_app.schema.query import Emptiness
+from rag_app.trace import Trace
+
+
+@dataclass(frozen=True)
+class QueryAnalysis:
+    """Stage 1's findings.
+
+    Attributes:
+        language: "fa", "en", "finglish" (Persian in Latin letters), "mixed" or "unknown".
+        complexity: "simple", "moderate" or "complex"; `complexity_reason` says why.
+        intent: what the customer wants, or "general"; `intent_reason` names the phrases that say so.
+        preferred_sources: the sources that this intent is usually answered from, best first.
+    """
+
+    language: str
+    complexity: str
+    complexity_reason: str
+    intent: str
+    intent_reason: str
+    preferred_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RetrievalResult:
+    """The context for one question, and how it came about.
+
+    Attributes:
+        nodes: the chunks in the context, best first within primary and then secondary.
+        context: the chunks rendered for the model.
+        tokens: the tokens of `context`, by `token_counter`.
+        method: the pipeline that served.
+        emptiness: why `nodes` is empty, else None.
+        failure: what kept the pipeline from answering, as a kind of error; None if it answered, if with nothing.
+        variant: the pipeline that the request was sent to; a failure may have made another one serve.
+        variant_reason: why it was sent there: "CALLED" by name, or the reason of the flag.
+    """
+
+    query: str
+    tenant: str
+    nodes: tuple[NodeWithScore, ...]
+    context: str
+    tokens: int
+    token_counter: str
+    method: str
+    analysis: QueryAnalysis | None
+    trace: Trace
+    emptiness: Emptiness | None = None
+    failure: str | None = None
+    variant: str | None = None
+    variant_reason: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why `nodes` is empty, in a sentence, else None."""
+        return self.emptiness.text if self.emptiness is not None else None
+
+    @property
+    def degraded(self) -> bool:
+        """Tell whether any part failed and was made up for; the trace says which."""
+        return bool(self.trace.degradations)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain dicts and lists, ready for JSON."""
+        return {
+            "query": self.query,
+            "tenant": self.tenant,
+            "method": self.method,
+            "variant": self.variant,
+            "variant_reason": self.variant_reason,
+            "reason": self.reason,
+            "degraded": self.degraded,
+            "tokens": self.tokens,
+            "token_counter": self.token_counter,
+            "analysis": vars(self.analysis) if self.analysis else None,
+            "chunks": [
+                {
+                    "node_id": scored.node.node_id,
+                    "content": scored.node.get_content(),
+                    "score": scored.score,
+                    **scored.node.metadata,
+                }
+                for scored in self.nodes
+            ],
+            "context": self.context,
+            "trace": self.trace.as_dict(),
+        }
