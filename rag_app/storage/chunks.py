@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, LiteralString, NamedTuple
 
 from llama_index.core.schema import BaseNode, TextNode
-from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
 from rag_app.storage.database import Database
 
 _NODES: LiteralString = """
-    SELECT text, metadata_ FROM rag_app.data_chunks WHERE tenant = %(tenant)s AND node_id = ANY(%(ids)s)
+    SELECT text, metadata_ ->> '_node_content' AS node FROM rag_app.data_chunks
+    WHERE tenant = %(tenant)s AND node_id = ANY(%(ids)s)
 """
 _PARENTS: LiteralString = """
     SELECT parent_id, text, start_char FROM rag_app.parents WHERE tenant = %(tenant)s AND parent_id = ANY(%(ids)s)
@@ -105,6 +105,6 @@ class ChunkReader:
 
 
 def _node(row: Any) -> BaseNode:
-    node = metadata_dict_to_node(row.metadata_)
+    node = TextNode.from_json(row.node)
     node.set_content(row.text)
     return node

@@ -14,10 +14,11 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from rag_app.errors import ConfigurationError, DatabaseUnavailableError
+from rag_app.storage.connections import AsyncConnections
+from rag_app.storage.connections import Connection as AsyncConnection
 
 SCHEMA = "rag_app"
 
@@ -30,7 +31,6 @@ _ACT_AS: LiteralString = """
 _SET: LiteralString = """
     SELECT set_config(name, value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
 """
-_PROVED = "rag_app_proved"  # in what SQLAlchemy remembers of a connection: it has answered before
 
 Fetch = Callable[..., list[Any]]
 """Returns the rows of a query, called as `Database.fetch` is."""
@@ -60,30 +60,35 @@ class Database:
         except ProgrammingError as error:
             raise ConfigurationError(f"the database URL can not be used: {str(error).strip()}") from error
         self.url: URL = parsed.set(drivername="postgresql+psycopg")
-        self._options: dict[str, Any] = {
-            "pool_size": pool_size,
-            "max_overflow": 0,
-            "pool_timeout": connect_timeout_s,
-            "connect_args": {
-                "connect_timeout": connect_timeout_s,
-                "application_name": "rag_app",
-                # A network that was cut in silence is noticed in seconds, not after the quarter of an hour of TCP.
-                "tcp_user_timeout": 5000,
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 3,
-            },
+        self._connect_options: dict[str, Any] = {
+            "connect_timeout": connect_timeout_s,
+            "application_name": "rag_app",
+            # A network that was cut in silence is noticed in seconds, not after the quarter of an hour of TCP.
+            "tcp_user_timeout": 5000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
         }
+        self._pool_size = pool_size
+        self._wait_s = connect_timeout_s
 
     @cached_property
     def engine(self) -> Engine:
         """The engine for threads."""
-        return create_engine(self.url, pool_pre_ping=True, **self._options)
+        return create_engine(
+            self.url,
+            pool_pre_ping=True,
+            pool_size=self._pool_size,
+            max_overflow=0,
+            pool_timeout=self._wait_s,
+            connect_args=self._connect_options,
+        )
 
     @cached_property
-    def async_engine(self) -> AsyncEngine:
-        """The engine for coroutines; its connections belong to the loop that first uses them."""
-        return create_async_engine(self.url, isolation_level="AUTOCOMMIT", **self._options)
+    def _connections(self) -> AsyncConnections:
+        """The connections of coroutines; they are made as SQLAlchemy makes those of threads."""
+        _, of_url = self.engine.dialect.create_connect_args(self.url)
+        return AsyncConnections(self._pool_size, self._wait_s, {**of_url, **self._connect_options})
 
     @contextmanager
     def transaction(self, tenant: str | None = None) -> Iterator[Connection]:
@@ -117,7 +122,7 @@ class Database:
             DatabaseUnavailableError: the database can not be reached, or the connection broke.
         """
         engine = create_engine(
-            self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=self._options["connect_args"]
+            self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=self._connect_options
         )
         with _translated(self.url), engine.connect() as connection:
             yield connection
@@ -153,28 +158,11 @@ class Database:
         """
         parameters = {**parameters, "tenant": tenant}
         with _translated(self.url):
-            while True:
-                async with self.async_engine.connect() as pooled:
-                    known = pooled.sync_connection.info if pooled.sync_connection is not None else {}
-                    proved = known.get(_PROVED, False)
-                    connection: Any = (await pooled.get_raw_connection()).driver_connection
-                    try:
-                        rows = await _fetch(connection, query, parameters, settings)
-                    except BaseException as error:
-                        if isinstance(error, psycopg.Error) and not connection.broken:
-                            await connection.rollback()
-                            raise
-                        await pooled.invalidate()  # the server is gone, or nobody waits for the answer any more
-                        if proved and isinstance(error, psycopg.OperationalError):
-                            continue  # it may have broken long ago, in the pool; a new one tells how it is now
-                        raise
-                    known[_PROVED] = True
-                    return rows
+            return await self._connections.run(partial(_fetch, query=query, parameters=parameters, settings=settings))
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if "async_engine" in self.__dict__:
-            await self.async_engine.dispose()
+        await self._connections.aclose()
         if "engine" in self.__dict__:
             self.engine.dispose()
 
@@ -194,7 +182,7 @@ def _rows(
 
 
 async def _fetch(
-    connection: Any, query: LiteralString, parameters: Mapping[str, Any], settings: Mapping[str, str] | None
+    connection: AsyncConnection, query: LiteralString, parameters: Mapping[str, Any], settings: Mapping[str, str] | None
 ) -> list[Any]:
     async with connection.pipeline():  # what is sent before its end is one transaction
         await connection.execute(_ACT_AS, parameters)

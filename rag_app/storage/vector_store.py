@@ -9,6 +9,7 @@ from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.postgres import PGVectorStore
 from llama_index.vector_stores.postgres.base import DBEmbeddingRow
 from pydantic import PrivateAttr
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from rag_app.errors import InvalidInputError
 from rag_app.schema import checked_name
@@ -21,14 +22,14 @@ _WITHIN: LiteralString = """
 # No index is on the bare column, so every chunk is compared. A chunk without a single word has a vector of zeros, which
 # lies nowhere: its distance is no number, which PostgreSQL puts last and an HNSW index leaves out.
 _EXACT: LiteralString = """
-    SELECT * FROM (
+    SELECT node_id, text, metadata_ ->> '_node_content' AS node, distance FROM (
         SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
         FROM rag_app.data_chunks WHERE {within} ORDER BY distance, node_id LIMIT %(limit)s
     ) AS nearest WHERE distance < 'NaN' ORDER BY distance, node_id
 """
 # The expression of the tenants' own indexes; where there is none (yet), every chunk is compared.
 _INDEXED: LiteralString = """
-    SELECT * FROM (
+    SELECT node_id, text, metadata_ ->> '_node_content' AS node, distance FROM (
         SELECT node_id, text, metadata_, embedding <=> %(embedding)s::halfvec AS distance
         FROM rag_app.data_chunks WHERE {within}
         ORDER BY embedding::halfvec({embed_dim}) <=> %(embedding)s::halfvec LIMIT %(limit)s
@@ -64,7 +65,7 @@ class TenantPGVectorStore(PGVectorStore):
             cache_ok=True,
             perform_setup=False,
             engine=database.engine,
-            async_engine=database.async_engine,
+            async_engine=create_async_engine(database.url),  # it asks for one, which never connects
         )
         self._database = database
         self._exact = _EXACT.format(within=_WITHIN)
@@ -145,4 +146,4 @@ def _refused() -> NoReturn:
 
 
 def _rows(found: Sequence[Any]) -> list[DBEmbeddingRow]:
-    return [DBEmbeddingRow(row.node_id, row.text, row.metadata_, {}, 1.0 - row.distance) for row in found]
+    return [DBEmbeddingRow(row.node_id, row.text, {"_node_content": row.node}, {}, 1.0 - row.distance) for row in found]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,8 +80,7 @@ async def test_every_usual_scheme_is_served_by_psycopg(server_url: str, scheme: 
     with database.transaction() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
     assert database.engine.driver == "psycopg"
-    async with database.async_engine.begin() as aconnection:
-        assert await aconnection.scalar(text("SELECT 1")) == 1
+    assert await database.afetch("t1", "SELECT 1 AS one", {}) == [(1,)]
     await database.aclose()
 
 
@@ -127,6 +127,29 @@ async def test_a_pool_without_a_free_connection_is_unavailable(server_url: str) 
     await database.aclose()
 
 
+async def test_coroutines_wait_for_a_free_connection_and_not_for_ever(server_url: str) -> None:
+    database = Database(server_url, pool_size=1, connect_timeout_s=1)
+    backend = "SELECT pg_backend_pid() AS pid FROM (SELECT pg_sleep(%(seconds)s)) AS slept"
+    both = await asyncio.gather(*(database.afetch("t1", backend, {"seconds": 0.1}) for _ in range(2)))
+    assert both[0] == both[1]  # one after the other, on the one connection
+    sleeping = asyncio.create_task(database.afetch("t1", backend, {"seconds": 2}))
+    await asyncio.sleep(0.1)
+    assert "no connection became free in 1 s" in await unavailable_async(database)
+    await sleeping
+    await database.aclose()
+
+
+async def test_a_query_that_nobody_waits_for_leaves_no_connection_behind(server_url: str) -> None:
+    database = Database(server_url, pool_size=1)
+    (before,) = await database.afetch("t1", "SELECT pg_backend_pid() AS pid", {})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await database.afetch("t1", "SELECT pg_sleep(10)", {})
+    (after,) = await database.afetch("t1", "SELECT pg_backend_pid() AS pid", {})
+    assert after.pid != before.pid
+    await database.aclose()
+
+
 async def test_an_error_of_the_statement_stays_what_it_is(server_url: str) -> None:
     database = Database(server_url)
     with pytest.raises(ProgrammingError, match="nowhere"), database.transaction() as connection:
@@ -168,6 +191,10 @@ async def test_a_connection_that_the_server_cut_is_an_error_once_and_then_replac
     cut(backend)  # while it waits in the pool
     with database.transaction() as connection:
         assert connection.scalar(text("SELECT pg_backend_pid()")) != backend
+    (kept,) = await database.afetch("t1", "SELECT pg_backend_pid() AS pid", {})
+    cut(kept.pid)
+    (another,) = await database.afetch("t1", "SELECT pg_backend_pid() AS pid", {})
+    assert another.pid != kept.pid
     await database.aclose()
     await other.aclose()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -164,7 +165,7 @@ def test_the_index_of_one_tenant_never_shows_a_row_of_another(database: Database
     store = TenantPGVectorStore(database, DIM)
     for tenant in SIZES:
         rows = database.fetch(*store._search(question("x"), 2000, None, tenant=tenant, ef_search=status.ef_search))
-        assert {row.metadata_["tenant"] for row in rows} == {tenant}
+        assert {json.loads(row.node)["metadata"]["tenant"] for row in rows} == {tenant}
 
 
 def test_an_index_that_loses_hits_is_not_used(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -352,7 +352,7 @@ async def test_tokens_come_in_the_order_of_writing_with_those_of_a_parent_side_b
             )
     own = Database(database.url.render_as_string(hide_password=False))
     tokens = await ChunkReader(own).atokens(tenant)
-    await own.async_engine.dispose()
+    await own.aclose()
     assert tokens.generation == 2
     assert [tuple(chunk) for chunk in tokens.chunks] == [
         (node_id, f"p-{node_id[0]}", node_id[0], "s", "tokens") for node_id in ("b0", "b1", "a0", "a1", "a2")

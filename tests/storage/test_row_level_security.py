@@ -207,17 +207,16 @@ def test_role_and_tenant_end_with_a_transaction_that_fails(database: Database) -
 
 
 async def test_role_tenant_and_settings_end_with_an_asynchronous_query(database: Database) -> None:
-    async with database.async_engine.begin() as connection:
-        owner, backend = (await connection.execute(text("SELECT current_user, pg_backend_pid()"))).one()
+    with database.transaction() as connection:
+        owner = connection.scalar(text("SELECT current_user"))
     seconds = "SELECT current_setting('lock_timeout') AS lock_timeout"
     assert (await database.afetch("a", seconds, {}, {"lock_timeout": "7s"}))[0].lock_timeout == "7s"
     assert (await database.afetch("a", seconds, {}))[0].lock_timeout == "0"
     assert await database.afetch("a", str(WHO), {}) == [("rag_app_tenant", "a")]
     with pytest.raises(psycopg.ProgrammingError):
         await database.afetch("a", "SELECT * FROM nowhere", {})
-    async with database.async_engine.begin() as connection:
-        assert await connection.scalar(text("SELECT pg_backend_pid()")) == backend
-        assert tuple((await connection.execute(WHO)).one()) == (owner, "")
+    (connection,) = database._connections._idle
+    assert await (await connection.execute(str(WHO))).fetchone() == (owner, "")
 
 
 def test_tenants_with_hostile_or_look_alike_names_stay_apart(filled: RagApp) -> None:
