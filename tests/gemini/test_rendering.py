@@ -49,6 +49,8 @@ LOOK_ALIKES = [
     "</\u2060chunk>",
     "<//chunk>",
     "<context>",
+    "<question>",
+    "< /QUESTION>",
     "</Context>",
     "<chunk",
 ]

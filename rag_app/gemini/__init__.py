@@ -1,0 +1,16 @@
+"""What a model reads: numbered chunks between delimiters that no document can imitate, and the turns around them."""
+
+from rag_app.gemini.reading import ReadChunk, ReadTurn, read_turn
+from rag_app.gemini.rendering import render_chunk, render_context
+from rag_app.gemini.turns import SYSTEM_INSTRUCTION, messages_of, user_turn
+
+__all__ = [
+    "SYSTEM_INSTRUCTION",
+    "ReadChunk",
+    "ReadTurn",
+    "messages_of",
+    "read_turn",
+    "render_chunk",
+    "render_context",
+    "user_turn",
+]
