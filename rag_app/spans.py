@@ -51,13 +51,21 @@ def span(name: str, kind: Kind, attributes: Mapping[str, Attribute | None] | Non
             raise
 
 
-@cache
 def _tracer() -> Any:
+    """Return what makes spans; None where nobody records them."""
+    api = _api()
+    if api is None or isinstance(api.get_tracer_provider(), api.ProxyTracerProvider):
+        return None
+    return api.get_tracer("rag_app")
+
+
+@cache
+def _api() -> Any:
     try:
         from opentelemetry import trace
     except ImportError:
         return None
-    return trace.get_tracer("rag_app")
+    return trace
 
 
 def _error_status() -> Any:
