@@ -18,6 +18,7 @@ from rag_app.pipeline import RetrievalPipeline
 from rag_app.schema import Emptiness, RequestOptions, RetrievalQuery, RetrievalResult
 from rag_app.shadow import Shadow
 from rag_app.simple_pipeline import SimplePipeline
+from rag_app.spans import Attributes, span
 from rag_app.storage import ShadowStore
 from rag_app.trace import Trace
 
@@ -70,13 +71,15 @@ class RetrievalService:
         """Run the pipeline that is asked for, or that the flags choose for the tenant, and tell how it went."""
         started = time.perf_counter()
         request_id = uuid.uuid4().hex[:12]
-        routed = self._routed(query, method)
-        runs = await self._run(query, production=bool(routed.value))
-        result = replace(
-            _standing_in(*runs),
-            variant=self.production.method if routed.value else self.simple.method,
-            variant_reason=routed.reason,
-        )
+        with span("rag_app.retrieve", "CHAIN", {"rag_app.request": request_id}) as told:
+            routed = self._routed(query, method)
+            runs = await self._run(query, production=bool(routed.value))
+            result = replace(
+                _standing_in(*runs),
+                variant=self.production.method if routed.value else self.simple.method,
+                variant_reason=routed.reason,
+            )
+            _tell(told, result)
         result.trace.total_ms = runs[0].trace.total_ms = (time.perf_counter() - started) * 1000
         self._measure(query, runs)
         self._log(result, request_id)
@@ -196,6 +199,23 @@ class RetrievalService:
 
 
 _LOG_NAMES = {RetrievalPipeline.method: "ProductionRAG", SimplePipeline.method: "ContextRetriever"}
+
+
+def _tell(told: Attributes, result: RetrievalResult) -> None:
+    told.add(
+        {
+            "rag_app.tenant": result.tenant,
+            "rag_app.method": result.method,
+            "rag_app.variant": result.variant,
+            "rag_app.variant_reason": result.variant_reason,
+            "rag_app.tokens": result.tokens,
+            "rag_app.reranker": result.trace.reranker,
+            "rag_app.empty": result.emptiness.kind if result.emptiness is not None else None,
+            "rag_app.degraded": [f"{entry.component}: {entry.reason}" for entry in result.trace.degradations],
+            "error.type": result.failure,
+        }
+    )
+    told.add_documents([(scored.node.node_id, scored.score or 0.0) for scored in result.nodes])
 
 
 def _standing_in(new: RetrievalResult, old: RetrievalResult | None = None) -> RetrievalResult:

@@ -9,9 +9,11 @@ from time import perf_counter
 from typing import Any, Literal, NamedTuple, get_args
 
 from rag_app.errors import kind_of
+from rag_app.spans import Kind, span
 
 StageName = Literal["query_analysis", "retrieval", "rerank", "context"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
+_SPAN_KINDS: dict[str, Kind] = {"retrieval": "RETRIEVER", "rerank": "RERANKER", "fallback": "RETRIEVER"}
 StepName = StageName | Literal["flags", "fallback"]  # what is asked before the stages, and what stands in for them
 
 
@@ -89,10 +91,12 @@ class Trace:
         stage = StageTrace(name)
         self.stages.append(stage)
         started = perf_counter()
-        try:
-            yield stage
-        finally:
-            stage.ms = (perf_counter() - started) * 1000
+        with span(f"rag_app.{name}", _SPAN_KINDS.get(name, "CHAIN")) as told:
+            try:
+                yield stage
+            finally:
+                stage.ms = (perf_counter() - started) * 1000
+                told.add({"rag_app.candidates": stage.candidates})
 
     def drop(self, node_id: str, stage: StageName, reason: str) -> None:
         """Note why a chunk goes no further; the first reason stays."""

@@ -16,6 +16,7 @@ from rag_app.background import BackgroundLoop
 from rag_app.breaker import CircuitBreaker
 from rag_app.errors import ComponentError
 from rag_app.schema import RetrievalQuery, scored_list
+from rag_app.spans import span
 from rag_app.trace import ChunkTrace, Ranked, Trace
 
 NO_LEG = "fallback"  # what serves when every leg failed: not this retriever's to know
@@ -90,7 +91,10 @@ class HybridRetriever(QueryFusionRetriever):
 
     async def _ask(self, name: str, query: RetrievalQuery) -> list[NodeWithScore]:
         leg, seconds = self.legs[name], min(self._leg_timeout_s, query.deadline.remaining())
-        with self._breakers[name].attempt(fair=seconds > self._leg_timeout_s / 2):
+        with (
+            span(f"rag_app.leg.{name}", "RETRIEVER") as told,
+            self._breakers[name].attempt(fair=seconds > self._leg_timeout_s / 2),
+        ):
             if not seconds:
                 raise TimeoutError  # also for a leg that would answer without waiting
             async with asyncio.timeout(seconds):
@@ -98,7 +102,9 @@ class HybridRetriever(QueryFusionRetriever):
                     answer = await asyncio.to_thread(leg.retrieve, query)
                 else:
                     answer = await leg.aretrieve(query)
-            return _ranked(answer)
+            ranked = _ranked(answer)
+            told.add_documents([(hit.node.node_id, hit.score or 0.0) for hit in ranked])
+            return ranked
 
     def _fuse(self, found: Mapping[str, Sequence[NodeWithScore]], query: RetrievalQuery) -> list[NodeWithScore]:
         scores: dict[str, float] = {}
