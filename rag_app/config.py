@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -18,10 +30,19 @@ from pydantic_settings import (
 )
 
 from rag_app.errors import ConfigurationError, unknown_name
+from rag_app.kinds import Component, checked_kind, is_shipped
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+EmbeddingKind = Annotated[str, AfterValidator(partial(checked_kind, "embedding"))]
+DenseKind = Annotated[str, AfterValidator(partial(checked_kind, "dense"))]
+SparseKind = Annotated[str, AfterValidator(partial(checked_kind, "sparse"))]
+LegKind = Annotated[str, AfterValidator(partial(checked_kind, "leg"))]
+RerankKind = Annotated[str, AfterValidator(partial(checked_kind, "rerank"))]
+LLMKind = Annotated[str, AfterValidator(partial(checked_kind, "llm"))]
 
 
 class DatabaseSettings(_Section):
@@ -42,9 +63,31 @@ class IngestionSettings(_Section):
 
     child_tokens: PositiveInt = 128
     parent_tokens: PositiveInt = 512
-    embed_dim: int = Field(default=1024, ge=64, le=3500)  # a row with its vector fits a page of 8 kB
     batch_size: PositiveInt = 256
     max_file_mb: PositiveFloat = 20
+
+
+class EmbeddingSettings(_Section):
+    """What makes vectors of texts and questions; a change of it needs `rag-app reindex`.
+
+    `model`, the prefixes and the batch size are for kinds with a model, `api_key` and `api_base` for services; `dim` is
+    the length of the vectors where the kind does not know it. `options` are the arguments of a class of one's own.
+    """
+
+    kind: EmbeddingKind = "hashing"
+    model: str = "BAAI/bge-m3"
+    dim: int | None = Field(default=None, ge=64, le=3500)  # a row with its vector fits a page of 8 kB
+    api_key: SecretStr | None = None
+    api_base: str | None = None
+    query_prefix: str = ""
+    text_prefix: str = ""
+    batch_size: PositiveInt = 64
+    timeout_s: PositiveFloat = 10
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _only_own_have_options(self) -> EmbeddingSettings:
+        return _without_options("embedding", self)
 
 
 class QueryAnalysisSettings(_Section):
@@ -54,13 +97,39 @@ class QueryAnalysisSettings(_Section):
     lexicon: Path | None = None
 
 
+class LegSettings(_Section):
+    """A further leg: a LlamaIndex retriever of one's own, made with `options`, and its weight in the fusion."""
+
+    kind: LegKind
+    weight: PositiveFloat = 1.0
+    options: dict[str, Any] = {}
+
+
+class ExpansionSettings(_Section):
+    """Whether the LLM words a question in further ways before it is searched, which costs its time on each request.
+
+    `queries` is how many further ways; what does not come within `timeout_s` is not waited for.
+    """
+
+    enabled: bool = False
+    queries: int = Field(default=2, ge=1, le=5)
+    timeout_s: PositiveFloat = 0.8
+
+
 class RetrievalSettings(_Section):
-    """Stage 2: candidates of each leg and of their fusion.
+    """Stage 2: the legs, candidates of each and of their fusion.
+
+    `dense` says where vectors are searched, `sparse` how words are; `none` leaves that leg out. `legs` are further ones
+    by name.
 
     A tenant of up to `exact_limit` chunks is searched without a dense index. `filter_keys` are the keys of metadata
     that a call may filter by, beside doc_id, kind and title.
     """
 
+    dense: DenseKind = "postgres"
+    sparse: SparseKind = "bm25"
+    legs: dict[str, LegSettings] = {}
+    expansion: ExpansionSettings = ExpansionSettings()
     dense_top_k: PositiveInt = 20
     sparse_top_k: PositiveInt = 15
     fusion_top_k: PositiveInt = 20
@@ -72,14 +141,30 @@ class RetrievalSettings(_Section):
     exact_limit: PositiveInt = 10_000
     filter_keys: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _some_leg(self) -> RetrievalSettings:
+        if self.dense == self.sparse == "none" and not self.legs:
+            raise ValueError("there is no leg left: set dense or sparse, or name one under legs")
+        for name in self.legs:
+            if name in _LEGS or not _LEG_NAME.fullmatch(name):
+                raise ValueError(
+                    f"legs: {name!r} can not name a leg: take lower-case letters, digits and _, and none of "
+                    f"{', '.join(_LEGS)}"
+                )
+        return self
+
+
+_LEGS = ("dense", "bm25", "postgres_fts")
+_LEG_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
 
 class RerankSettings(_Section):
-    """Stage 3: which reranker, and how many chunks go on.
+    """Stage 3: which reranker, and how many chunks go on; `options` are the arguments of a postprocessor of one's own.
 
     `load: eager` loads the cross-encoder when the application is opened, and waits for it; `lazy` when it is needed.
     """
 
-    kind: Literal["lexical", "cross_encoder", "none"] = "lexical"
+    kind: RerankKind = "lexical"
     model: str = "base"
     top_k: PositiveInt = 8
     max_length: PositiveInt = 512
@@ -89,6 +174,11 @@ class RerankSettings(_Section):
     load_timeout_s: PositiveFloat = 120
     retry_after_s: PositiveFloat = 30
     cache_size: int = Field(default=10_000, ge=0)
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _only_own_have_options(self) -> RerankSettings:
+        return _without_options("rerank", self)
 
 
 class ContextSettings(_Section):
@@ -110,10 +200,10 @@ class LLMSettings(_Section):
 
     `extractive` quotes the best chunks and is no language model. `api_key` and `api_base` are those of the service; for
     Gemini the key may be in `GOOGLE_API_KEY` or `GEMINI_API_KEY` too. `timeout_s` bounds an answer from its request to
-    its last word, retries included.
+    its last word, retries included. `options` are the arguments of a class of one's own.
     """
 
-    kind: Literal["extractive", "google_genai", "gemini", "openai_like"] = "extractive"
+    kind: LLMKind = "extractive"
     model: str = "gemini-2.5-flash"
     api_key: SecretStr | None = None
     api_base: str | None = None
@@ -121,6 +211,11 @@ class LLMSettings(_Section):
     retries: int = Field(default=2, ge=0, le=10)
     max_tokens: PositiveInt = 1024
     temperature: float = Field(default=0.2, ge=0, le=2)
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _only_own_have_options(self) -> LLMSettings:
+        return _without_options("llm", self)
 
 
 class ServerSettings(_Section):
@@ -139,6 +234,15 @@ class ServerSettings(_Section):
     max_question_chars: PositiveInt = 2000
     drain_s: PositiveFloat = 20
     cors_origins: tuple[str, ...] = ()
+
+
+T = TypeVar("T", EmbeddingSettings, RerankSettings, LLMSettings)
+
+
+def _without_options(component: Component, section: T) -> T:
+    if section.options and is_shipped(component, section.kind):
+        raise ValueError(f"options are for a class of one's own, and {section.kind!r} is none: leave them out")
+    return section
 
 
 class FlagSettings(_Section):
@@ -168,6 +272,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "embedded": {},
     "production": {
         "database": {"auto_upgrade": False},
+        "embedding": {"kind": "huggingface"},
         "rerank": {"kind": "cross_encoder"},
         "llm": {"kind": "google_genai"},
     },
@@ -191,6 +296,7 @@ class Settings(BaseSettings):
     deadline_s: PositiveFloat = 2.0
     database: DatabaseSettings = DatabaseSettings()
     ingestion: IngestionSettings = IngestionSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
     query_analysis: QueryAnalysisSettings = QueryAnalysisSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     rerank: RerankSettings = RerankSettings()
@@ -276,11 +382,21 @@ def _explain(entry: Mapping[str, Any]) -> str:
     *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
     if entry["type"] != "extra_forbidden":
         where = ".".join((*sections, name))
-        holds_password = where.startswith(("database", "flags.redis_url", "llm"))
-        given = "" if holds_password else f", not {entry['input']!r}"
-        return f"{where}: {entry['msg']}{given}"
-    model: Any = Settings
-    for section in sections:
-        model = model.model_fields[section].annotation
+        holds_password = where.startswith(("database", "embedding", "flags.redis_url", "llm"))
+        given = "" if holds_password or entry["type"] == "value_error" else f", not {entry['input']!r}"
+        return f"{where}: {entry['msg'].removeprefix('Value error, ')}{given}"
     where = f"setting of {'.'.join(sections)}" if sections else "setting"
-    return unknown_name(where, name, model.model_fields)
+    return unknown_name(where, name, _model_at(sections).model_fields)
+
+
+def _model_at(sections: Sequence[str]) -> type[BaseModel]:
+    """Return the section of settings at a place; one within a mapping stands behind its name there."""
+    model: Any = Settings
+    names = iter(sections)
+    for section in names:
+        model = model.model_fields[section].annotation
+        if get_origin(model) is dict:
+            next(names, None)
+            model = get_args(model)[1]
+    found: type[BaseModel] = model
+    return found

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.node_parser import NodeParser
 from llama_index.core.schema import Document, MetadataMode, NodeRelationship, TextNode
 
-from rag_app.errors import UnstorableError
+from rag_app.embeddings import Embedding
+from rag_app.errors import InvalidAnswerError, UnstorableError
 from rag_app.persian import PersianAnalyzer
 from rag_app.readers import Item, Read, read
 from rag_app.schema import IngestReport, ParsedDocument, Skipped, checked_name
@@ -56,7 +56,7 @@ class IngestionPipeline:
         catalog: refuses a stored index that was built with other settings.
         parser: makes documents into parents and children.
         kind_parsers: does so for documents of a kind, by the kind that their metadata names.
-        embed_model: embeds the children.
+        embedding: embeds the children.
         analyzer: makes the children's search tokens.
         index_settings: what the stored index depends on, by name.
         batch_size: how many documents are embedded and written at once; fewer where they are long.
@@ -70,7 +70,7 @@ class IngestionPipeline:
         catalog: TenantCatalog,
         parser: NodeParser,
         kind_parsers: Mapping[str, NodeParser],
-        embed_model: BaseEmbedding,
+        embedding: Embedding,
         analyzer: PersianAnalyzer,
         index_settings: Mapping[str, str],
         batch_size: int = 256,
@@ -78,7 +78,7 @@ class IngestionPipeline:
     ) -> None:
         self._writer = writer
         self._catalog = catalog
-        self._embed_model = embed_model
+        self._embedding = embedding
         self._analyzer = analyzer
         self._index_settings = dict(index_settings)
         self._batch_size = batch_size
@@ -187,11 +187,18 @@ class IngestionPipeline:
                 children=children,
                 tokens=[self._analyzer.tokens(text) for text in searched],
             )
-        embeddings = iter(self._embed_model.get_text_embedding_batch(texts) if texts else ())
+        embeddings = iter(self._embedded(texts) if texts else ())
         for document_nodes in parsed.values():
             for child in document_nodes.children:
                 child.embedding = next(embeddings)
         return parsed
+
+    def _embedded(self, texts: list[str]) -> list[list[float]]:
+        vectors = self._embedding.model.get_text_embedding_batch(texts)
+        if any(len(vector) != self._embedding.dim for vector in vectors):
+            lengths = sorted({len(vector) for vector in vectors})
+            raise InvalidAnswerError(f"the embedding gave vectors of {lengths} numbers, not of {self._embedding.dim}")
+        return vectors
 
     def _nodes(self, tenant: str, documents: Iterable[Document]) -> Mapping[str, list[TextNode]]:
         """Return the nodes of each document by its id; documents that are cut alike are cut together."""

@@ -185,8 +185,12 @@ def test_an_unknown_setting_in_the_environment_is_refused(monkeypatch: pytest.Mo
     [
         ({"rerank": {"top_k": "many"}}, "rerank.top_k: ", "'many'"),
         ({"rerank": {"top_k": 0}}, "rerank.top_k: ", "0"),
-        ({"rerank": {"kind": "best"}}, "rerank.kind: Input should be 'lexical', 'cross_encoder' or 'none'", "'best'"),
-        ({"ingestion": {"embed_dim": 4000}}, "ingestion.embed_dim: ", "4000"),
+        (
+            {"rerank": {"kind": "lexica"}},
+            "rerank.kind: unknown kind 'lexica': did you mean 'lexical'? valid: cross",
+            "",
+        ),
+        ({"ingestion": {"child_tokens": -4000}}, "ingestion.child_tokens: ", "-4000"),
         ({"context": {"duplicate_threshold": 0}}, "context.duplicate_threshold: ", "0"),
         ({"deadline_s": -1}, "deadline_s: ", "-1"),
         ({"rerank": "lexical"}, "rerank: ", "'lexical'"),

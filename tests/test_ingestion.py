@@ -11,7 +11,7 @@ from llama_index.core.schema import Document
 from sqlalchemy import text
 
 from rag_app import RagApp
-from rag_app.embeddings import HashingEmbedding
+from rag_app.embeddings import Embedding, HashingEmbedding
 from rag_app.errors import IndexMismatchError, InvalidInputError
 from rag_app.ingestion import IngestionPipeline
 from rag_app.node_parsers import ParentChildNodeParser
@@ -60,7 +60,7 @@ def pipeline(
         catalog=TenantCatalog(database),
         parser=parser or ParentChildNodeParser(child_tokens=child_tokens, parent_tokens=parent_tokens),
         kind_parsers=kind_parsers or {},
-        embed_model=embed_model,
+        embedding=Embedding(embed_model, embed_model.embed_dim, embed_model.fingerprint),
         analyzer=used,
         index_settings={"analyzer": used.fingerprint, "embedding": embed_model.fingerprint},
         batch_size=batch_size,
@@ -321,8 +321,8 @@ def test_of_two_applications_on_an_empty_database_the_first_to_ingest_sets_the_e
 ) -> None:
     options: dict[str, Any] = {"database": {"url": new_database()}, "deadline_s": 30}
     with (
-        RagApp.from_config(**options, ingestion={"embed_dim": 1024}) as first,
-        RagApp.from_config(**options, ingestion={"embed_dim": 256}) as second,
+        RagApp.from_config(**options, embedding={"dim": 1024}) as first,
+        RagApp.from_config(**options, embedding={"dim": 256}) as second,
     ):
         assert first.ingest([NOTE], tenant="t1").added == 1
         with pytest.raises(IndexMismatchError, match="ingest into an empty database"):

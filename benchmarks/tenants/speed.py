@@ -181,17 +181,15 @@ def plot(rows: Sequence[Mapping[str, float]], file: Path) -> None:
 
 def main(squad: Path | None, sizes: Sequence[int], rounds: int, out: Path | None, picture: Path | None) -> None:
     """Print a line for each size."""
-    import rag_app.factory
-
-    rag_app.factory.HashingEmbedding = Remembered  # type: ignore[attr-defined]
     rng = random.Random(0)  # noqa: S311 - not for cryptography
     sentences = sentences_of(squad, rng)
     asked = questions_of(squad, sentences, QUESTIONS, rng)
     counter = EstimatedTokenCounter()
     given = (text for text in texts(sentences, rng, WORDS) if counter.count(text) <= MOST_TOKENS)
     rows: list[Mapping[str, float]] = []
+    embedding = {"kind": f"{__name__}:{Remembered.__name__}"}
     print(f"{QUESTIONS} questions, {rounds} rounds in turn; ratios: rag_app / stock, median (least-most) of the rounds")
-    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder) as app:
+    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder, embedding=embedding) as app:
         for size in sizes:
             bodies = list(islice(given, size))
             embed_model = Remembered()

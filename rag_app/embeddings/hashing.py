@@ -9,10 +9,18 @@ from typing import Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
 
+from rag_app.embeddings.options import Embedding, EmbeddingOptions
 from rag_app.persian import PersianAnalyzer, idf, ngrams
 
 SMALLEST, LARGEST = 3, 5
 _SHORT = 500  # characters
+
+
+def open_with(options: EmbeddingOptions) -> Embedding:
+    """Return the embedding, with its word tables loaded."""
+    model = HashingEmbedding(embed_dim=options.dim or 1024)
+    model.get_query_embedding("سلام")
+    return Embedding(model, model.embed_dim, model.fingerprint)
 
 
 class HashingEmbedding(BaseEmbedding):

@@ -12,9 +12,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-import rag_app.factory
-from rag_app.embeddings import HashingEmbedding
-
 TENANTS = Path(__file__).parent.parent.parent / "benchmarks" / "tenants"
 
 Load = Callable[[str], ModuleType]
@@ -24,7 +21,6 @@ Load = Callable[[str], ModuleType]
 def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Import a script by name; all are forgotten in the end, as their names may be other modules' too."""
     monkeypatch.syspath_prepend(TENANTS)
-    monkeypatch.setattr(rag_app.factory, "HashingEmbedding", HashingEmbedding)  # which speed.py replaces
     yield importlib.import_module
     for file in TENANTS.glob("*.py"):
         sys.modules.pop(file.stem, None)

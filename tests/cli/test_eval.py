@@ -150,7 +150,7 @@ def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_embedded_settings_that_index_otherwise_get_a_database_of_their_own(
     folder: Path, tmp_path: Path, embedded: Path
 ) -> None:
-    (tmp_path / "other.yaml").write_text("{database: {auto_upgrade: false}, ingestion: {embed_dim: 64}}")
+    (tmp_path / "other.yaml").write_text("{database: {auto_upgrade: false}, embedding: {dim: 64}}")
     (tmp_path / "search.yaml").write_text("{rerank: {kind: none}, deadline_s: 9}")
     options: list[Any] = ["--json", "--data-dir", embedded]
     found = json.loads(run("eval", folder, "--compare", tmp_path / "other.yaml", *options))

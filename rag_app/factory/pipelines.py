@@ -1,0 +1,134 @@
+"""The pipelines, of the parts that the settings name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rag_app.background import BackgroundLoop
+from rag_app.config import Settings
+from rag_app.context_writer import ContextWriter
+from rag_app.factory.embedding import opened_embedding
+from rag_app.factory.legs import Parts, fused
+from rag_app.factory.rerankers import rerankers_of
+from rag_app.flags import FlagService
+from rag_app.gemini import render_chunk, render_context
+from rag_app.ingestion import IngestionPipeline
+from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser, RecordNodeParser
+from rag_app.persian import Lexicons, PersianAnalyzer
+from rag_app.pipeline import RetrievalPipeline
+from rag_app.postprocessors import CrossEncoderRerank, Deduplication, ParentExpansion, TokenBudgetPostprocessor
+from rag_app.query_analysis import QueryAnalyzer, QueryRouter, read_intents
+from rag_app.retrievers import BM25Indexes, DenseLeg
+from rag_app.schema import TokenBudget
+from rag_app.serving import RetrievalService
+from rag_app.simple_pipeline import SimplePipeline
+from rag_app.storage import (
+    ChunkReader,
+    Database,
+    DenseIndexes,
+    DocumentWriter,
+    ShadowStore,
+    TenantCatalog,
+    TenantPGVectorStore,
+)
+from rag_app.tokens import EstimatedTokenCounter
+
+
+@dataclass(frozen=True)
+class Components:
+    """What an application is made of."""
+
+    writer: DocumentWriter
+    ingestion: IngestionPipeline
+    dense_indexes: DenseIndexes
+    bm25_indexes: BM25Indexes
+    retrieval: RetrievalPipeline
+    service: RetrievalService
+
+
+def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService) -> Components:
+    """Build the pipelines on the database, and what serves requests by them.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer.
+        IndexMismatchError: the stored index was built with another analyser or embedding.
+        ConfigurationError: the intents, the lexicon or a kind of a component can not be used.
+    """
+    analyzer = PersianAnalyzer()
+    embedding = opened_embedding(settings)
+    index_settings = {"analyzer": analyzer.fingerprint, "embedding": embedding.fingerprint}
+    catalog = TenantCatalog(database, exact_limit=settings.retrieval.exact_limit)
+    catalog.verify_index(index_settings)
+    writer = DocumentWriter(database)
+    sizes = {"child_tokens": settings.ingestion.child_tokens, "parent_tokens": settings.ingestion.parent_tokens}
+    record_parser = RecordNodeParser(**sizes)
+    ingestion = IngestionPipeline(
+        writer=writer,
+        catalog=catalog,
+        parser=ParentChildNodeParser(**sizes),
+        kind_parsers={"faq": FaqNodeParser(**sizes), "product": record_parser, "record": record_parser},
+        embedding=embedding,
+        analyzer=analyzer,
+        index_settings=index_settings,
+        batch_size=settings.ingestion.batch_size,
+        max_file_mb=settings.ingestion.max_file_mb,
+    )
+    reader = ChunkReader(database)
+    writer_of_context = ContextWriter(render_context, EstimatedTokenCounter())
+    budget = TokenBudgetPostprocessor(
+        writer_of_context.counter,
+        render_chunk,
+        top_n=settings.rerank.top_k,
+        budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
+    )
+    vector_store = TenantPGVectorStore(database, embedding.dim)
+    dense_indexes = DenseIndexes(
+        database,
+        vector_store,
+        embedding.model.get_query_embedding,
+        exact_limit=settings.retrieval.exact_limit,
+        memory_mb=settings.database.index_memory_mb,
+    )
+    indexes = BM25Indexes(
+        reader,
+        Lexicons(settings.query_analysis.lexicon),
+        similarity_top_k=settings.retrieval.sparse_top_k,
+        max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
+    )
+    retrieval = RetrievalPipeline(
+        analyzer=QueryAnalyzer(_router(settings)),
+        catalog=catalog,
+        read=indexes.aread,
+        retriever=fused(settings, Parts(vector_store, reader, embedding, indexes, loop)),
+        rerankers=rerankers_of(settings),
+        context=[
+            Deduplication(threshold=settings.context.duplicate_threshold),
+            ParentExpansion(reader, loop),
+            budget,
+        ],
+        writer=writer_of_context,
+    )
+    simple = SimplePipeline(
+        catalog=catalog,
+        retriever=DenseLeg(vector_store, embedding.model, loop, similarity_top_k=settings.rerank.top_k),
+        budget=budget,
+        writer=writer_of_context,
+    )
+    cross_encoder = retrieval.rerankers.get("cross_encoder")
+    service = RetrievalService(
+        production=retrieval,
+        simple=simple,
+        flags=flags,
+        use_model=cross_encoder.use_model if isinstance(cross_encoder, CrossEncoderRerank) else None,
+        model=settings.rerank.model,
+        shadow_store=ShadowStore(database),
+        shadow_max_in_flight=settings.shadow.max_in_flight,
+        deadline_s=settings.deadline_s,
+        log_query_text=settings.logs.query_text,
+    )
+    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service)
+
+
+def _router(settings: Settings) -> QueryRouter:
+    file = settings.query_analysis.intents
+    return QueryRouter() if file is None else QueryRouter(read_intents(file), origin=f"the intents file {file}")
