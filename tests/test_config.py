@@ -185,11 +185,6 @@ def test_an_unknown_setting_in_the_environment_is_refused(monkeypatch: pytest.Mo
     [
         ({"rerank": {"top_k": "many"}}, "rerank.top_k: ", "'many'"),
         ({"rerank": {"top_k": 0}}, "rerank.top_k: ", "0"),
-        (
-            {"rerank": {"kind": "lexica"}},
-            "rerank.kind: unknown kind 'lexica': did you mean 'lexical'? valid: cross",
-            "",
-        ),
         ({"ingestion": {"child_tokens": -4000}}, "ingestion.child_tokens: ", "-4000"),
         ({"context": {"duplicate_threshold": 0}}, "context.duplicate_threshold: ", "0"),
         ({"deadline_s": -1}, "deadline_s: ", "-1"),
