@@ -14,7 +14,7 @@ from rag_app.gemini import messages_of
 from rag_app.llms import LLMOptions, aclose_llm, astream_text, open_llm
 from tests.conftest import heartbeat
 from tests.gemini_server import GeminiServer, Reply, quota_used_up
-from tests.llms.conftest import KEY, NETWORK_KINDS
+from tests.llms.conftest import KEY, NETWORK_KINDS, options_for
 
 SECRET = "سرطان خون دارم"  # what a customer may have written
 QUESTION = messages_of(f"{SECRET}، هزینه چقدره؟", '<chunk id="1" source="" title="">\nمتن\n</chunk>\n')
@@ -134,6 +134,16 @@ async def test_the_time_out_bounds_first_and_last_word(llm: LLM, server: GeminiS
         assert failure is not None
         assert (failure.reason, given) == ("time-out", deltas)
         assert time.monotonic() - began < 0.8
+
+
+@pytest.mark.parametrize("kind", NETWORK_KINDS)
+async def test_the_client_s_own_time_out_is_one_too(kind: str, server: GeminiServer) -> None:
+    llm = open_llm(kind, options_for(kind, server, timeout_s=0.3))
+    server.script(Reply(delay_s=1))
+    _, failure = await ask(llm, timeout_s=10)
+    assert failure is not None
+    assert failure.reason == "time-out"
+    await aclose_llm(llm)
 
 
 async def test_a_slow_service_does_not_block_the_loop(llm: LLM, server: GeminiServer) -> None:
