@@ -69,6 +69,7 @@ class ChatService:
         self._write = write
         self._counter = counter
         self._deadline_s = deadline_s
+        metrics.answers_begin(llm)
 
     async def astream(
         self, query: RetrievalQuery, method: Method, history: Sequence[ChatMessage]
