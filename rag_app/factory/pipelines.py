@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llama_index.core.llms import LLM
+
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
+from rag_app.factory.conversation import quick_writer
 from rag_app.factory.embedding import opened_embedding
 from rag_app.factory.legs import Parts, fused
 from rag_app.factory.rerankers import rerankers_of
@@ -46,8 +49,10 @@ class Components:
     service: RetrievalService
 
 
-def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService) -> Components:
+def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService, llm: LLM) -> Components:
     """Build the pipelines on the database, and what serves requests by them.
+
+    `llm` writes further wordings of questions where the settings ask for that.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
@@ -99,7 +104,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
         read=indexes.aread,
-        retriever=fused(settings, Parts(vector_store, reader, embedding, indexes, loop)),
+        retriever=fused(settings, Parts(vector_store, reader, embedding, indexes, loop, quick_writer(settings, llm))),
         rerankers=rerankers_of(settings),
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from llama_index.core.llms import LLM, ChatMessage
@@ -12,13 +12,14 @@ from llama_index.core.llms import LLM, ChatMessage
 from rag_app.errors import LLMError
 from rag_app.llms.failures import cut_off, empty_answer, time_out, unreachable
 
+Write = Callable[[Sequence[ChatMessage]], AsyncGenerator[str, None]]  # has an LLM answer a request, piece by piece
 _WORTH_A_RETRY = ("quota", "unavailable")
 _LONGEST_WAIT_S = 20.0
 
 
 async def astream_text(
     llm: LLM, messages: Sequence[ChatMessage], *, timeout_s: float, retries: int, backoff_s: float = 0.5
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Yield the pieces of the answer's text, none of them empty, the first without white space before it.
 
     A used-up quota and an unreachable service are tried again while no text was given out: after `backoff_s`, twice as
