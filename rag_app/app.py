@@ -65,6 +65,7 @@ class RagApp:
             self.service = self._components.service
             self.pipeline = self._components.retrieval
             opened.callback(self.loop.call, self.service.aclose)
+            opened.callback(self.loop.call, self._components.counters.aclose)
             self._indexing = ThreadPoolExecutor(1, thread_name_prefix="rag_app-index")
             opened.callback(self._indexing.shutdown)
             rerankers = self.pipeline.rerankers.values()

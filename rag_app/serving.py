@@ -121,7 +121,9 @@ class RetrievalService:
             logger.warning("%s failed: %s", pipeline.method, kind)
             query.trace.degrade("fallback", pipeline.method, error, "fallback")
             emptiness = Emptiness("failed", f"retrieval failed: {kind}")
-            return pipeline.writer.result(query, pipeline.method, (), emptiness=emptiness, failure=kind)
+            return pipeline.writer.result(
+                query, pipeline.method, pipeline.writer.nothing(), emptiness=emptiness, failure=kind
+            )
 
     async def _run_in_shadow(self, query: RetrievalQuery) -> RetrievalResult:
         query.options = self._options(query.trace)
