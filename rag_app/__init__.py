@@ -21,9 +21,9 @@ from rag_app.errors import RagAppError
 
 if TYPE_CHECKING:
     from rag_app.app import RagApp
+    from rag_app.context_result import ContextResult
     from rag_app.process_app import configure, default_app
     from rag_app.production_rag import (
-        ContextResult,
         ContextRetriever,
         FeatureFlags,
         ProductionRAG,
@@ -55,7 +55,7 @@ __all__ = [
 
 # LlamaIndex takes over a second to import, so these load on first use.
 _MODULES = {
-    "ContextResult": "rag_app.production_rag",
+    "ContextResult": "rag_app.context_result",
     "ContextRetriever": "rag_app.production_rag",
     "CrossEncoderReranker": "rag_app.reranker",
     "FeatureFlags": "rag_app.production_rag",

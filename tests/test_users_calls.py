@@ -17,9 +17,10 @@ import pytest
 
 import rag_app
 from rag_app import ContextRetriever, CrossEncoderReranker, FeatureFlags, ProductionRAG, RAGMetrics
+from rag_app.context_result import ContextChunk, ContextResult, Performance
 from rag_app.errors import ConfigurationError, InvalidInputError
 from rag_app.process_app import close_default_app
-from rag_app.production_rag import ContextChunk, ContextResult, Performance, tenant_of
+from rag_app.production_rag import tenant_of
 from tests.conftest import INSTITUTE, heartbeat
 
 user = SimpleNamespace(pk=42)

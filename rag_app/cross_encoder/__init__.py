@@ -8,12 +8,16 @@
                scorers                      torch (fp32, bf16, fp16) or ONNX Runtime (int8)
                   │
                   ▼
-               engine ◀── sharing           batches, deadlines, memory of scores, breaker; one a model in a process
+               engine ◀── sharing           the thread, memory of scores, breaker; one a model in a process
+                  │
+                  ▼
+                turns ──▶ job                batches of all requests that wait, within their deadlines
 
 Nothing here imports torch before a model is loaded.
 """
 
-from rag_app.cross_encoder.engine import DEFAULT_OPTIONS, NO_DEADLINE, EngineOptions, Logits, ScoringEngine, Status
+from rag_app.cross_encoder.engine import NO_DEADLINE, ScoringEngine
+from rag_app.cross_encoder.job import Logits
 from rag_app.cross_encoder.loading import LoadedModel, ModelSpec, load_model
 from rag_app.cross_encoder.models import (
     ALIASES,
@@ -28,6 +32,7 @@ from rag_app.cross_encoder.models import (
 )
 from rag_app.cross_encoder.precision import PRECISIONS, Choice, Measured
 from rag_app.cross_encoder.sharing import acquire_engine, release_engine
+from rag_app.cross_encoder.status import DEFAULT_OPTIONS, EngineOptions, Status
 
 __all__ = [
     "ALIASES",

@@ -4,104 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import hashlib
 import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 from weakref import WeakSet
 
 from rag_app import metrics
 from rag_app.breaker import CircuitBreaker
-from rag_app.cross_encoder.loading import LoadedModel, ModelSpec, load_model, ran_out_of_memory
+from rag_app.cross_encoder.failures import again, as_component_error, invalid_scores
+from rag_app.cross_encoder.job import Job, Logits, key_of
+from rag_app.cross_encoder.loading import LoadedModel, ModelSpec, load_model
 from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
-from rag_app.cross_encoder.scorer import Features, Scorer
+from rag_app.cross_encoder.scorer import Scorer
+from rag_app.cross_encoder.status import DEFAULT_OPTIONS, EngineOptions, State, Status
+from rag_app.cross_encoder.turns import Turns
 from rag_app.errors import ComponentError
 from rag_app.logs import get_logger
 from rag_app.schema import Deadline
 
 logger = get_logger(__name__)
 
-State = Literal["not loaded", "loading", "ready", "failed"]
-Logits = list[float | None]  # by passage; None for one that was not scored in time
-
 NO_DEADLINE = Deadline()
 _LONGEST_EXIT_S = 3.0  # that the end of the process waits for a batch or a load; one that hangs is left
 _engines: WeakSet[ScoringEngine] = WeakSet()
 _threads: WeakSet[threading.Thread] = WeakSet()
-_LONGEST_BATCH_S = 1.0  # for requests without a deadline
-_SHARE = 4  # a batch may take this part of the time of the request that has least left: the larger, the less per pair
-
-
-@dataclass(frozen=True)
-class Status:
-    """What can be told of a model.
-
-    Attributes:
-        error: why the last load or the last scoring failed, with what to do about it.
-        seconds_to_retry: how long it will not be tried again.
-    """
-
-    model: str
-    state: State
-    precision: str | None = None
-    device: str | None = None
-    why: str | None = None
-    folder: str | None = None
-    megabytes: float = 0.0
-    load_seconds: float = 0.0
-    error: str | None = None
-    seconds_to_retry: float = 0.0
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """Times and sizes of an engine.
-
-    Attributes:
-        load_timeout_s: how long a load may take.
-        retry_after_s: how long a failed model is not tried again; doubled by each failure in a row.
-        cache_size: how many scores are remembered, the latest used ones.
-    """
-
-    load_timeout_s: float = 120.0
-    retry_after_s: float = 30.0
-    cache_size: int = 10_000
-
-
-DEFAULT_OPTIONS = EngineOptions()
-
-
-@dataclass(eq=False)
-class _Job:
-    """The passages of one request that are still to be scored, best fused rank first."""
-
-    query: str
-    passages: Sequence[str]
-    deadline: Deadline
-    logits: Logits
-    waiting: list[int]
-    features: dict[int, Features] = field(default_factory=dict)
-    taken: Future[None] = field(default_factory=Future)  # the model is there
-    done: Future[None] = field(default_factory=Future)
-    error: ComponentError | None = None
-
-    def finish(self, error: ComponentError | None = None) -> None:
-        if not self.done.done():
-            self.error = error
-            self.done.set_result(None)
-        if not self.taken.done():
-            self.taken.set_result(None)
-
-    def result(self) -> Logits:
-        if self.error is not None:
-            raise _again(self.error)
-        return self.logits
 
 
 class ScoringEngine:
@@ -132,12 +62,10 @@ class ScoringEngine:
         self._cache: OrderedDict[bytes, float] = OrderedDict()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._jobs: list[_Job] = []
+        self._turns = Turns()
         self._loaded: LoadedModel | None = None
         self._load_started = 0.0
         self._load_seconds = 0.0
-        self._tokens_per_s = math.inf
-        self._fastest = 0.0
         self._error: ComponentError | None = None
         self._closed = False
         _engines.add(self)
@@ -222,33 +150,31 @@ class ScoringEngine:
 
     # What follows is called with the lock held, unless it says otherwise.
 
-    def _submit(self, query: str, passages: Sequence[str], deadline: Deadline) -> _Job:
+    def _submit(self, query: str, passages: Sequence[str], deadline: Deadline) -> Job:
         """Queue a request; takes the lock itself."""
         with self._changed:
-            logits: Logits = [self._remembered(_key(query, passage)) for passage in passages]
+            logits: Logits = [self._remembered(key_of(query, passage)) for passage in passages]
         waiting = [place for place, logit in enumerate(logits) if logit is None]
         metrics.cache_used("rerank_scores", hit=True, times=len(passages) - len(waiting))
         metrics.cache_used("rerank_scores", hit=False, times=len(waiting))
-        job = _Job(query, passages, deadline, logits, waiting)
+        job = Job(query, passages, deadline, logits, waiting)
         with self._changed:
             if not waiting:
                 job.finish()
                 return job
             self._start()
             if self._thread is None:
-                raise _again(self._error)
+                raise again(self._error)
             if self._loaded is not None:
-                job.taken.set_result(None)
-            self._jobs.append(job)
+                job.take()
+            self._turns.jobs.append(job)
             self._changed.notify_all()
         return job
 
-    def _leave(self, job: _Job) -> None:
+    def _leave(self, job: Job) -> None:
         """Take a request out, with what is scored by now; takes the lock itself."""
         with self._changed:
-            if job in self._jobs:
-                self._jobs.remove(job)
-            job.finish()
+            self._turns.finish([job])
 
     def _patience(self, deadline: Deadline) -> float:
         """Return how long a request may wait for the model, in seconds; takes the lock itself."""
@@ -258,12 +184,12 @@ class ScoringEngine:
             load_left = max(0.0, self._load_started + self._options.load_timeout_s - time.monotonic())
         return min(load_left, deadline.remaining() / 2)
 
-    def _require_taken(self, job: _Job) -> None:
+    def _require_taken(self, job: Job) -> None:
         """Raise unless the model is there; takes the lock itself."""
         with self._changed:
             self._state()  # ends a load that hangs
             if not job.taken.done():
-                raise _again(self._error)
+                raise again(self._error)
 
     def _state(self) -> State:
         if self._thread is not None and not self._thread.is_alive():
@@ -296,9 +222,7 @@ class ScoringEngine:
         if error is None:
             self._breaker = CircuitBreaker(self._options.retry_after_s)  # the thread will not tell how its try went
         self._thread, self._loaded, self._error = None, None, error
-        for job in self._jobs:
-            job.finish(error)
-        self._jobs = []
+        self._turns.finish(self._turns.jobs, error)
         self._cache.clear()  # another load may bring other weights
         self._changed.notify_all()
 
@@ -326,24 +250,22 @@ class ScoringEngine:
             loaded = self._load(self.spec)
             rate = _warm_up(loaded.scorer)
         except Exception as error:  # noqa: BLE001 - whatever a library raises, requests must hear of it
-            self._fail_of(me, _as_component_error(self.spec.model, error))
+            self._fail_of(me, as_component_error(self.spec.model, error))
             return
         with self._changed:
             if self._thread is not me:
                 return
             self._loaded, self._error = loaded, None
-            self._tokens_per_s = self._fastest = rate
             self._load_seconds = time.monotonic() - self._load_started
             self._breaker.succeeded()
-            for job in self._jobs:
-                job.taken.set_result(None)
+            self._turns.begin(rate)
             self._changed.notify_all()
         logger.info("Rerank: %s is loaded in %s: %s", self.spec.model, loaded.choice.precision, loaded.choice.why)
         try:
             while self._thread is me:
                 self._serve(me, loaded.scorer)
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail_of(me, _as_component_error(self.spec.model, error))
+            self._fail_of(me, as_component_error(self.spec.model, error))
 
     def _fail_of(self, thread: threading.Thread, error: ComponentError) -> None:
         with self._changed:
@@ -353,75 +275,38 @@ class ScoringEngine:
     def _serve(self, me: threading.Thread, scorer: Scorer) -> None:
         """Score one batch."""
         with self._changed:
-            while self._thread is me and not self._jobs:
+            while self._thread is me and not self._turns.jobs:
                 self._changed.wait()
-            fresh = [job for job in self._jobs if not job.features] if self._thread is me else []
+            fresh = self._turns.fresh() if self._thread is me else []
         for job in fresh:
             self._tokenize(job, scorer)
         with self._changed:
-            batch = self._next_batch(scorer.batch_tokens) if self._thread is me else []
+            batch = self._turns.next_batch(scorer.batch_tokens) if self._thread is me else []
         if not batch:
             return
         started = time.monotonic()
         logits = scorer.logits([job.features[place] for job, place in batch])
         seconds = time.monotonic() - started
         if not all(map(math.isfinite, logits)):
-            raise _invalid_scores()
+            raise invalid_scores()
         with self._changed:
             if self._thread is not me:
                 return  # the requests have their answers, and the memory of scores is another model's
-            rate = len(batch) * max(_length(job, place) for job, place in batch) / max(seconds, 1e-6)
-            self._tokens_per_s += (rate - self._tokens_per_s) / 4
-            self._fastest = max(self._fastest, rate)
             for (job, place), logit in zip(batch, logits, strict=True):
-                self._cache[_key(job.query, job.passages[place])] = logit
-                if not job.done.done():  # else it left, and has its answer
-                    job.logits[place] = logit
-                    job.waiting.remove(place)
+                self._cache[job.key(place)] = logit
             while len(self._cache) > self._options.cache_size:
                 self._cache.popitem(last=False)
-            self._finish(job for job in list(self._jobs) if not job.waiting)
+            self._turns.scored(batch, logits, seconds)
 
-    def _tokenize(self, job: _Job, scorer: Scorer) -> None:
+    def _tokenize(self, job: Job, scorer: Scorer) -> None:
         try:
             tokens = scorer.tokenize(job.query, [job.passages[place] for place in job.waiting])
         except Exception as error:  # noqa: BLE001 - a text that no tokenizer takes fails its own request alone
             reason = f"the question or a passage can not be tokenised ({type(error).__name__})"
             with self._changed:
-                self._finish([job], ComponentError(reason, "text not tokenised"))
+                self._turns.finish([job], ComponentError(reason, "text not tokenised"))
         else:
             job.features = dict(zip(job.waiting, tokens, strict=True))
-
-    def _next_batch(self, most_tokens: int) -> list[tuple[_Job, int]]:
-        """Return the next passage of the request whose turn it is, with those nearest to it in length."""
-        ready = [job for job in self._jobs if job.features]
-        late = [job for job in ready if job.deadline.remaining() < _length(job, job.waiting[0]) / self._tokens_per_s]
-        self._finish(late)
-        ready = [job for job in ready if not job.done.done()]
-        if not ready:
-            if late:  # nothing measures the speed while nothing is scored, and one slow moment must not be for ever
-                self._tokens_per_s = min(self._fastest, 1.1 * self._tokens_per_s)
-            return []
-        lead = ready[0]
-        self._jobs.remove(lead)
-        self._jobs.append(lead)  # the others come before its next turn
-        longest = _length(lead, lead.waiting[0])
-        seconds = min(job.deadline.remaining() for job in ready) / _SHARE
-        tokens = min(most_tokens, self._tokens_per_s * min(_LONGEST_BATCH_S, seconds))
-        batch = [(lead, lead.waiting[0])]
-        others = [(job, place) for job in ready for place in job.waiting if (job, place) != batch[0]]
-        for job, place in sorted(others, key=lambda pair: abs(_length(*pair) - longest)):
-            longest = max(longest, _length(job, place))
-            if (len(batch) + 1) * longest > tokens:
-                break
-            batch.append((job, place))
-        return batch
-
-    def _finish(self, jobs: Iterable[_Job], error: ComponentError | None = None) -> None:
-        for job in jobs:
-            job.finish(error)
-            if job in self._jobs:  # else it left
-                self._jobs.remove(job)
 
 
 @atexit.register
@@ -434,24 +319,9 @@ def _stop_all() -> None:
         thread.join(max(0.0, until - time.monotonic()))
 
 
-def _again(error: ComponentError | None) -> ComponentError:
-    """Return an error to raise once more; the very same one would gather the frames of every request."""
-    return (
-        ComponentError(str(error), error.reason) if error else ComponentError("the reranker is being loaded", "loading")
-    )
-
-
-def _length(job: _Job, place: int) -> int:
-    return len(job.features[place]["input_ids"])
-
-
 def _seconds(deadline: Deadline) -> float | None:
     left = deadline.remaining()
     return None if left == math.inf else left
-
-
-def _key(query: str, passage: str) -> bytes:
-    return hashlib.blake2b(f"{len(query)} {query}{passage}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _warm_up(scorer: Scorer) -> float:
@@ -465,23 +335,5 @@ def _warm_up(scorer: Scorer) -> float:
     started = time.monotonic()
     logits = scorer.logits(batch)
     if not all(map(math.isfinite, logits)):
-        raise _invalid_scores()
+        raise invalid_scores()
     return len(batch) * max(len(pair["input_ids"]) for pair in batch) / max(time.monotonic() - started, 1e-6)
-
-
-def _invalid_scores() -> ComponentError:
-    return ComponentError(
-        "the reranker's scores are no numbers: its weights are broken, replace them", "invalid scores"
-    )
-
-
-def _as_component_error(model: str, error: Exception) -> ComponentError:
-    if isinstance(error, ComponentError):
-        return error
-    if ran_out_of_memory(error):
-        return ComponentError(
-            f"there is no memory to score with {model!r}: take a smaller model (base instead of large) or fewer "
-            "candidates (retrieval.fusion_top_k)",
-            "out of memory",
-        )
-    return ComponentError(f"the reranker {model!r} fails to score ({type(error).__name__})", "scoring failed")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from rag_app.cross_encoder.engine import DEFAULT_OPTIONS, EngineOptions, ScoringEngine
+from rag_app.cross_encoder.engine import ScoringEngine
 from rag_app.cross_encoder.loading import ModelSpec
 from rag_app.cross_encoder.models import hub_id
+from rag_app.cross_encoder.status import DEFAULT_OPTIONS, EngineOptions
 
 _lock = threading.Lock()
 _engines: dict[ModelSpec, ScoringEngine] = {}
