@@ -78,7 +78,7 @@ def test_a_form_with_other_fields_or_without_files_is_refused(client: httpx.Clie
     assert client.post("/v1/documents/upload", files=[("source", (None, b"a"))]).status_code == 400
     assert client.post("/v1/documents/upload", json={"files": []}).status_code == 415
     assert upload(client, *[("a.txt", b"a")] * 51).status_code == 400
-    assert upload(client, ("a.txt", b"a"), source="").status_code == 400
+    assert upload(client, ("a.txt", b"a"), source="x" * 201).status_code == 400
     broken = client.post(
         "/v1/documents/upload", content=b"--x\r\nbroken", headers={"Content-Type": "multipart/form-data; boundary=x"}
     )
