@@ -11,6 +11,7 @@ import yaml
 from typer.core import TyperGroup
 
 import rag_app
+from rag_app import RagApp
 from rag_app.cli.commands import app as commands
 from rag_app.config import Settings, load_settings
 from rag_app.flags import FLAGS
@@ -24,15 +25,25 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, _ = blocks("python")
+    code, *_ = blocks("python")
     exec(compile(code, "README.md", "exec"), {"data_dir": tmp_path})
     printed = capsys.readouterr().out
     assert printed.startswith('<chunk id="1" source="faq" title="هزینهٔ ارسال">\nارسال بالای ۵۰۰٬۰۰۰ تومان رایگان است.')
     assert '<chunk id="2" source="manual"' in printed
 
 
+def test_the_chat_of_the_readme_runs(app: RagApp, capsys: pytest.CaptureFixture[str]) -> None:
+    _, code, *_ = blocks("python")
+    exec(compile(code, "README.md", "exec"), {"app": app})
+    answer, outcome, understood, streamed = capsys.readouterr().out.split("\n", 3)
+    assert "[1]" in answer
+    assert outcome == "answered (1,)"
+    assert understood == "شهریه دوره آیلتس چقدره؟"
+    assert "[1]" in streamed
+
+
 def test_the_reranker_of_the_readme_runs(cross_encoder_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, code, _ = blocks("python")
+    _, _, code, _ = blocks("python")
     exec(compile(code.replace('"base"', repr(str(cross_encoder_folder))), "README.md", "exec"), {})
     assert capsys.readouterr().out.split()[-1] == "cross_encoder"
 

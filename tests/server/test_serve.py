@@ -26,14 +26,14 @@ HELD = b'{"query": "secret-words"}'
 class Process:
     """A server in a process of its own; `key` is of the tenant `t`."""
 
-    def __init__(self, url: str, log: Path, *options: str) -> None:
+    def __init__(self, url: str, log: Path, *options: str, drain_s: float = 60) -> None:
         self.log = log
-        environment = {**os.environ, "DATABASE_URL": url, "RAG_APP_SERVER__DRAIN_S": "2"}
+        environment = {**os.environ, "DATABASE_URL": url, "RAG_APP_SERVER__DRAIN_S": str(drain_s)}
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", MAIN, "serve", "--port", "0", *options], stderr=stderr, env=environment, cwd=ROOT
             )
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while (found := re.search(r"running on (http://\S+)", log.read_text())) is None and time.monotonic() < until:
             assert self.process.poll() is None, log.read_text()
             time.sleep(0.05)
@@ -87,14 +87,14 @@ def test_what_runs_ends_and_nothing_new_begins_once_the_server_is_to_stop(proces
         assert client.get("/healthz").status_code == 200
         time.sleep(0.2)
         process.process.send_signal(signal.SIGTERM)
-        until = time.monotonic() + 1.5
+        until = time.monotonic() + 20
         while (ready := client.get("/readyz").status_code) == 200 and time.monotonic() < until:
             time.sleep(0.01)
         assert ready == 503
         refused = client.get("/v1/models", headers={"Authorization": f"Bearer {process.key}"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "stopping")
         assert held.finish() == b"HTTP/1.1 200"
-    assert process.process.wait(10) == 0
+    assert process.process.wait(30) == 0
     log = process.log.read_text()
     assert len(re.findall(r"(?:ProductionRAG|Request) request=held-1", log)) == 2
     assert "secret-words" not in log
@@ -102,21 +102,21 @@ def test_what_runs_ends_and_nothing_new_begins_once_the_server_is_to_stop(proces
     assert "Traceback" not in log
 
 
-def test_what_does_not_end_in_time_is_ended(process: Process) -> None:
-    held = process.hold()
-    time.sleep(0.3)
+def test_what_does_not_end_in_time_is_ended(new_database: Callable[[], str], tmp_path: Path) -> None:
+    slow = Process(new_database(), tmp_path / "log", drain_s=1)
+    held = slow.hold()
+    time.sleep(0.5)
     started = time.monotonic()
-    process.process.send_signal(signal.SIGTERM)
-    assert process.process.wait(15) == 0
-    assert 1.5 < time.monotonic() - started < 8
+    slow.process.send_signal(signal.SIGTERM)
+    assert slow.process.wait(30) == 0
+    assert time.monotonic() - started > 0.9
     assert held.answer() in (b"", b"HTTP/1.1 500")
 
 
-def test_an_idle_server_stops_at_once(process: Process) -> None:
-    started = time.monotonic()
-    process.process.send_signal(signal.SIGINT)
-    assert process.process.wait(10) == 0
-    assert time.monotonic() - started < 3
+def test_an_idle_server_does_not_wait(new_database: Callable[[], str], tmp_path: Path) -> None:
+    idle = Process(new_database(), tmp_path / "log", drain_s=600).process
+    idle.send_signal(signal.SIGINT)
+    assert idle.wait(30) == 0
 
 
 def test_without_its_packages_the_server_says_what_to_install() -> None:
@@ -128,3 +128,15 @@ def test_without_its_packages_the_server_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "the server needs fastapi: pip install 'rag-app[server]'\n"
     assert callable(serve)
+
+
+def test_it_answers_by_the_llm_of_the_settings(new_database: Callable[[], str], tmp_path: Path) -> None:
+    config = tmp_path / "settings.yaml"
+    config.write_text("llm: {kind: openai_like, model: m, api_base: 'http://127.0.0.1:1/v1', api_key: k}", "utf-8")
+    started = Process(new_database(), tmp_path / "log", "--config", str(config))
+    try:
+        who = httpx.get(f"{started.url}/v1/whoami", headers={"Authorization": f"Bearer {started.key}"}, timeout=20)
+        assert who.json()["llm"] == "openai_like"
+    finally:
+        started.process.terminate()
+        assert started.process.wait(30) == 0
