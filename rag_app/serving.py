@@ -13,7 +13,7 @@ from typing import Literal
 from rag_app import metrics
 from rag_app.errors import kind_of
 from rag_app.flags import Evaluation, FlagService
-from rag_app.logs import get_logger, key_values
+from rag_app.logs import REQUEST_ID, get_logger, key_values
 from rag_app.pipeline import RetrievalPipeline
 from rag_app.schema import Emptiness, RequestOptions, RetrievalQuery, RetrievalResult
 from rag_app.shadow import Shadow
@@ -69,7 +69,7 @@ class RetrievalService:
     async def answer(self, query: RetrievalQuery, method: Method) -> RetrievalResult:
         """Run the pipeline that is asked for, or that the flags choose for the tenant, and tell how it went."""
         started = time.perf_counter()
-        request_id = uuid.uuid4().hex[:12]
+        request_id = REQUEST_ID.get() or uuid.uuid4().hex[:12]
         routed = self._routed(query, method)
         runs = await self._run(query, production=bool(routed.value))
         result = replace(

@@ -15,6 +15,7 @@ from rag_app.cli.flags import flags
 from rag_app.cli.keys import keys
 from rag_app.cli.models import models
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, parsed_filters, progress_bar
+from rag_app.cli.serve import serve
 from rag_app.cli.shadow import shadow
 from rag_app.cli.verify import verify
 
@@ -116,6 +117,7 @@ app.command()(delete)
 app.command()(stats)
 app.command()(doctor)
 app.command()(verify)
+app.command()(serve)
 
 
 def _evaluated(settings: Settings, dataset: BeirDataset, measures: list[str]) -> EvaluationReport:
