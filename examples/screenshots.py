@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import socket
 import subprocess
 import sys
@@ -28,30 +27,32 @@ COMMAND = [sys.executable, "-c", "from rag_app.cli import main; main()"]
 def main(docs: Path, chromium: str) -> None:
     """Write page-light.png, page-dark.png, page-phone.png and page-stages.png to `docs`."""
     docs.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix="screenshots-") as folder, serving(Path(folder)) as (url, key):
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            page = opened(browser, url, key, width=1360, height=850)
-            ask(page, "شهریه قسطی هم میشه؟")
-            page.screenshot(path=docs / "page-light.png")
+    with (
+        TemporaryDirectory(prefix="screenshots-") as folder,
+        serving(Path(folder)) as (url, key),
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
+    ):
+        page = opened(browser, url, key, width=1360, height=850)
+        ask(page, "شهریه قسطی هم میشه؟")
+        page.screenshot(path=docs / "page-light.png")
 
-            page = opened(browser, url, key, width=1360, height=850, scheme="dark")
-            ask(page, "انصراق بدم پولم برمیگرده؟")
-            page.locator(".cite").first.click()
-            page.wait_for_timeout(400)  # the drawer slides in
-            page.screenshot(path=docs / "page-dark.png")
+        page = opened(browser, url, key, width=1360, height=850, scheme="dark")
+        ask(page, "انصراق بدم پولم برمیگرده؟")
+        page.locator(".cite").first.click()
+        page.wait_for_timeout(400)  # the drawer slides in
+        page.screenshot(path=docs / "page-dark.png")
 
-            page = opened(browser, url, key, width=390, height=780, scale=2)
-            ask(page, "sharayete morkhasi chie?")
-            page.screenshot(path=docs / "page-phone.png")
+        page = opened(browser, url, key, width=390, height=780, scale=2)
+        ask(page, "sharayete morkhasi chie?")
+        page.screenshot(path=docs / "page-phone.png")
 
-            page = opened(browser, url, key, width=1360, height=2200)
-            ask(page, "بورصیه دارین؟")
-            page.locator("#stages").evaluate("panel => panel.style.overflow = 'visible'")
-            box = page.locator("#stages").bounding_box()
-            assert box is not None
-            page.screenshot(path=docs / "page-stages.png", clip={**box})
-            browser.close()
+        page = opened(browser, url, key, width=1360, height=850)
+        ask(page, "بورصیه دارین؟")
+        page.locator("#question").blur()
+        panel = page.locator("#stages")
+        page.set_viewport_size({"width": 1360, "height": 130 + int(panel.evaluate("panel => panel.scrollHeight"))})
+        panel.screenshot(path=docs / "page-stages.png")
 
 
 @contextmanager
@@ -63,9 +64,7 @@ def serving(data_dir: Path) -> Iterator[tuple[str, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [*COMMAND, "serve", "--port", str(port), "--data-dir", str(data_dir)], env={**os.environ}
-    )
+    server = subprocess.Popen([*COMMAND, "serve", "--port", str(port), "--data-dir", str(data_dir)])  # noqa: S603 - ours
     url = f"http://127.0.0.1:{port}"
     try:
         while not ready(url):
@@ -118,6 +117,8 @@ def ask(page: Page, question: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--docs", type=Path, default=ROOT / "docs")
-    parser.add_argument("--chromium", default="/usr/bin/chromium", help="Debian: apt-get install chromium fonts-noto-core")
+    parser.add_argument(
+        "--chromium", default="/usr/bin/chromium", help="Debian: apt-get install chromium fonts-noto-core"
+    )
     options = parser.parse_args()
     main(options.docs, options.chromium)

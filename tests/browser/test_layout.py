@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.test_page import QUESTION, answered, ask
@@ -41,6 +41,12 @@ def no_wider_than_the_screen(page: Page) -> None:
     assert page.evaluate(wider) == []
 
 
+def box(page: Page, selector: str) -> FloatRect:
+    found = page.locator(selector).first.bounding_box()
+    assert found is not None, selector
+    return found
+
+
 def test_persian_is_written_from_right_to_left(open_page: OpenPage, key: str) -> None:
     page = open_page(key, viewport=WIDE)
     assert page.evaluate("getComputedStyle(document.body).direction") == "rtl"
@@ -49,14 +55,9 @@ def test_persian_is_written_from_right_to_left(open_page: OpenPage, key: str) ->
     for place in (".brand h1", ".asked", ".stage h3"):
         first, last = page.locator(place).first.evaluate(FIRST_AND_LAST)
         assert first > last, place
-    chat, panel, send, field = (
-        page.locator(part).bounding_box() for part in ("main.chat", "#stages", "#send", "#question")
-    )
-    assert chat and panel and send and field
-    assert panel["x"] < chat["x"]
-    assert send["x"] < field["x"]
-    bar, fill = (page.locator(part).first.bounding_box() for part in (".times .bar", ".times .fill"))
-    assert bar and fill
+    assert box(page, "#stages")["x"] < box(page, "main.chat")["x"]
+    assert box(page, "#send")["x"] < box(page, "#question")["x"]
+    bar, fill = box(page, ".times .bar"), box(page, ".times .fill")
     assert bar["x"] + bar["width"] == pytest.approx(fill["x"] + fill["width"], abs=1)  # it grows from the right
 
 

@@ -128,9 +128,7 @@ def test_a_wrong_key_is_told_and_is_never_in_the_address(open_page: OpenPage, ke
     assert page.evaluate("Object.values(localStorage).join()").find(key) == -1
 
 
-def test_a_key_that_is_revoked_while_one_chats_is_asked_for_again(
-    open_page: OpenPage, app: RagApp, key: str
-) -> None:
+def test_a_key_that_is_revoked_while_one_chats_is_asked_for_again(open_page: OpenPage, app: RagApp, key: str) -> None:
     page = open_page(key)
     page.evaluate("sessionStorage.setItem('rag_app.key', 'revoked')")
     ask(page, QUESTION)
