@@ -166,7 +166,8 @@ function finish(turn, total) {
   const cited = turn.citations.filter((number) => number <= turn.result.chunks.length);
   fill(turn.sources, ...cited.map((number) => sourceChip(turn, number)));
   turn.sources.hidden = cited.length === 0;
-  if (turn.outcome !== "answered") note(turn, named(outcomes, turn.outcome), turn.outcome !== "no context");
+  const told = ["answered", "no context"].includes(turn.outcome); // the latter by the text itself
+  if (!told) note(turn, named(outcomes, turn.outcome), true);
   fill(
     turn.foot,
     h("button", { type: "button", class: "link", onclick: () => listeners.onStages(turn) }, "مراحل این پاسخ"),

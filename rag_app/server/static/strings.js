@@ -59,7 +59,6 @@ export const writers = {
 };
 
 export const outcomes = {
-  "no context": "در اسناد چیزی برای پاسخ پیدا نشد.",
   blocked: "مدل زبانی به این پرسش پاسخ نداد (پالایهٔ ایمنی).",
   "empty answer": "مدل زبانی پاسخی نداد.",
   "cut off": "پاسخ مدل زبانی نیمه‌کاره ماند.",
