@@ -4,45 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast, get_args
+from typing import Any, Unpack, cast
+
+from llama_index.core.llms import ChatMessage
 
 from rag_app.background import BackgroundLoop
+from rag_app.chat import checked_history
 from rag_app.config import Settings, load_settings
 from rag_app.cross_encoder import Status
-from rag_app.errors import InvalidInputError, unknown_name
-from rag_app.factory import build, open_database, open_flags, prepare_schema
-from rag_app.filters import Filters, parse_filters
+from rag_app.errors import InvalidInputError
+from rag_app.factory import build, open_chat, open_database, open_flags, open_requests, prepare_schema
 from rag_app.ingestion import Progress
+from rag_app.llms import aclose_llm
 from rag_app.logs import get_logger
 from rag_app.postprocessors import CrossEncoderRerank
+from rag_app.query_engine import AStreamAnswer, RagChatEngine, RagQueryEngine, RagRetriever, StreamAnswer
 from rag_app.readers import Item
-from rag_app.schema import (
-    Deadline,
-    IngestReport,
-    RetrievalQuery,
-    RetrievalResult,
-    TokenBudget,
-    checked_name,
-)
-from rag_app.serving import Method
+from rag_app.request import RetrievalOptions
+from rag_app.schema import Answer, AnswerEvent, IngestReport, RetrievalResult, checked_name
 from rag_app.storage import DenseIndexStatus, DocumentPage, TenantStatistics, alist_documents, tenant_statistics
 
 logger = get_logger(__name__)
 
 
 class RagApp:
-    """Persian-first retrieval over one database. Open one per process and share it between threads and requests.
+    """Persian-first retrieval and answers over one database. Open one per process; threads and requests share it.
 
     Attributes:
         settings: what it was opened with.
         pipeline: the four stages; its parts are LlamaIndex retrievers and postprocessors that also work alone.
         database: where everything is stored.
         service: what answers requests by that pipeline or by the old one.
+        chat: what answers questions, on top of that.
         flags: what can be changed while it runs.
         loop: the event loop that everything asynchronous runs on.
 
@@ -65,6 +64,9 @@ class RagApp:
             self.service = self._components.service
             self.pipeline = self._components.retrieval
             opened.callback(self.loop.call, self.service.aclose)
+            self._requests = open_requests(settings)
+            self.chat, self._llm = open_chat(settings, self.service)
+            opened.callback(self.loop.call, aclose_llm, self._llm)
             self._indexing = ThreadPoolExecutor(1, thread_name_prefix="rag_app-index")
             opened.callback(self._indexing.shutdown)
             rerankers = self.pipeline.rerankers.values()
@@ -129,18 +131,7 @@ class RagApp:
         """Do what `ingest` does, without blocking the loop."""
         return await asyncio.to_thread(self.ingest, items, **options)
 
-    def retrieve(
-        self,
-        query: str,
-        *,
-        tenant: str,
-        primary_source: str | None = None,
-        secondary_sources: Sequence[str] = (),
-        primary_budget: int | None = None,
-        secondary_budget: int | None = None,
-        filters: Filters | None = None,
-        method: Method = "production_rag",
-    ) -> RetrievalResult:
+    def retrieve(self, query: str, *, tenant: str, **options: Unpack[RetrievalOptions]) -> RetrievalResult:
         """Find the context that answers `query` from the documents of `tenant`.
 
         Args:
@@ -162,28 +153,101 @@ class RagApp:
             InvalidInputError: an argument is of a wrong type, names no tenant or source, filters by a key that is not
                 allowed, or is a budget below 0.
         """
-        request = self._request(
-            query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget, filters
-        )
-        return self.loop.call(self.service.answer, request, _checked_method(method))
+        return self.loop.call(self.service.answer, *self._requests.checked(query, tenant, options))
 
-    async def aretrieve(
+    async def aretrieve(self, query: str, *, tenant: str, **options: Unpack[RetrievalOptions]) -> RetrievalResult:
+        """Do what `retrieve` does, without blocking the loop."""
+        return await self.loop.acall(self.service.answer, *self._requests.checked(query, tenant, options))
+
+    def answer(
         self,
-        query: str,
+        question: str,
         *,
         tenant: str,
-        primary_source: str | None = None,
-        secondary_sources: Sequence[str] = (),
-        primary_budget: int | None = None,
-        secondary_budget: int | None = None,
-        filters: Filters | None = None,
-        method: Method = "production_rag",
-    ) -> RetrievalResult:
-        """Do what `retrieve` does, without blocking the loop."""
-        request = self._request(
-            query, tenant, primary_source, secondary_sources, primary_budget, secondary_budget, filters
+        history: Sequence[ChatMessage] = (),
+        **options: Unpack[RetrievalOptions],
+    ) -> Answer:
+        """Answer a question from the documents of `tenant`, in its language and with its sources by number.
+
+        Args:
+            question: the customer's question, as typed; it may lean on what was said before.
+            tenant: whose documents may be used.
+            history: the turns before, of the user and the assistant, oldest first.
+            options: as for `retrieve`.
+
+        Returns:
+            The text, its citations and what it rests on. If the LLM failed, or nothing was found to answer from, the
+            text says so to the customer, and `outcome` to you.
+
+        Raises:
+            InvalidInputError: an argument can not be used.
+        """
+        return _whole(list(self.stream_answer(question, tenant=tenant, history=history, **options)))
+
+    async def aanswer(
+        self,
+        question: str,
+        *,
+        tenant: str,
+        history: Sequence[ChatMessage] = (),
+        **options: Unpack[RetrievalOptions],
+    ) -> Answer:
+        """Do what `answer` does, without blocking the loop."""
+        events = self.astream_answer(question, tenant=tenant, history=history, **options)
+        return _whole([event async for event in events])
+
+    def stream_answer(
+        self,
+        question: str,
+        *,
+        tenant: str,
+        history: Sequence[ChatMessage] = (),
+        **options: Unpack[RetrievalOptions],
+    ) -> Iterator[AnswerEvent]:
+        """Answer as `answer` does, step by step: `Retrieved`, each `Delta` of the text when it comes, `Answer`.
+
+        Raises:
+            InvalidInputError: an argument can not be used; at once, not at the first step.
+        """
+        request = self._requests.checked(question, tenant, options)
+        return self.loop.stream(self.chat.astream, *request, checked_history(history))
+
+    def astream_answer(
+        self,
+        question: str,
+        *,
+        tenant: str,
+        history: Sequence[ChatMessage] = (),
+        **options: Unpack[RetrievalOptions],
+    ) -> AsyncIterator[AnswerEvent]:
+        """Do what `stream_answer` does, without blocking the loop."""
+        request = self._requests.checked(question, tenant, options)
+        return self.loop.astream(self.chat.astream, *request, checked_history(history))
+
+    def as_retriever(self, *, tenant: str, **options: Unpack[RetrievalOptions]) -> RagRetriever:
+        """Return `retrieve` for a tenant as a LlamaIndex retriever; `options` as there."""
+        self._requests.checked("", tenant, options)
+        return RagRetriever(
+            partial(self.retrieve, tenant=tenant, **options), partial(self.aretrieve, tenant=tenant, **options)
         )
-        return await self.loop.acall(self.service.answer, request, _checked_method(method))
+
+    def as_query_engine(
+        self, *, tenant: str, streaming: bool = False, **options: Unpack[RetrievalOptions]
+    ) -> RagQueryEngine:
+        """Return `answer` for a tenant as a LlamaIndex query engine; `options` as for `retrieve`."""
+        self._requests.checked("", tenant, options)
+        return RagQueryEngine(*self._streams(tenant, options), streaming=streaming)
+
+    def as_chat_engine(self, *, tenant: str, **options: Unpack[RetrievalOptions]) -> RagChatEngine:
+        """Return `answer` for a tenant as a LlamaIndex chat engine, which keeps one conversation."""
+        self._requests.checked("", tenant, options)
+        return RagChatEngine(*self._streams(tenant, options))
+
+    def _streams(self, tenant: str, options: RetrievalOptions) -> tuple[StreamAnswer, AStreamAnswer]:
+        return (
+            partial(self.stream_answer, tenant=tenant, **options),
+            partial(self.astream_answer, tenant=tenant, **options),
+        )
 
     def documents(
         self, *, tenant: str, source: str | None = None, limit: int = 100, after: str | None = None
@@ -292,47 +356,7 @@ class RagApp:
     ) -> None:
         self.close()
 
-    def _request(
-        self,
-        query: str,
-        tenant: str,
-        primary_source: str | None,
-        secondary_sources: Sequence[str],
-        primary_budget: int | None,
-        secondary_budget: int | None,
-        filters: Filters | None,
-    ) -> RetrievalQuery:
-        if not isinstance(query, str):
-            raise InvalidInputError(f"query must be a string, not {type(query).__name__}")
-        if isinstance(secondary_sources, str):
-            raise InvalidInputError(
-                f"secondary_sources must be a list of sources, not the string {secondary_sources!r}"
-            )
-        if not isinstance(secondary_sources, Sequence):
-            raise InvalidInputError(
-                f"secondary_sources must be a list of sources, not {type(secondary_sources).__name__}"
-            )
-        defaults = self.settings.context
-        sources = None
-        if primary_source is not None:
-            sources = tuple(checked_name("source", source) for source in (primary_source, *secondary_sources))
-        elif secondary_sources:
-            raise InvalidInputError("secondary_sources need a primary_source")
-        return RetrievalQuery(
-            query_str=query,
-            tenant=checked_name("tenant", tenant),
-            sources=sources,
-            filters=parse_filters(filters, self.settings.retrieval.filter_keys),
-            budget=TokenBudget(
-                defaults.primary_budget if primary_budget is None else primary_budget,
-                defaults.secondary_budget if secondary_budget is None else secondary_budget,
-                primary_source,
-            ),
-            deadline=Deadline.after(self.settings.deadline_s),
-        )
 
-
-def _checked_method(method: str) -> Method:
-    if method not in get_args(Method):
-        raise InvalidInputError(unknown_name("method", str(method), get_args(Method)))
-    return cast("Method", method)
+def _whole(events: Sequence[AnswerEvent]) -> Answer:
+    """Return the last step of an answer."""
+    return cast("Answer", events[-1])

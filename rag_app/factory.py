@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from llama_index.core.llms import LLM
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 
 from rag_app.background import BackgroundLoop
+from rag_app.chat import ChatService, FollowUps
 from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
 from rag_app.cross_encoder import EngineOptions
@@ -18,6 +20,7 @@ from rag_app.flags import FlagService, FlagStore, MemoryFlagStore, PostgresFlagS
 from rag_app.flags.definitions import Value
 from rag_app.gemini import render_chunk, render_context
 from rag_app.ingestion import IngestionPipeline
+from rag_app.llms import LLMOptions, astream_text, open_llm
 from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser, RecordNodeParser
 from rag_app.persian import Lexicons, PersianAnalyzer
 from rag_app.pipeline import RetrievalPipeline
@@ -29,6 +32,7 @@ from rag_app.postprocessors import (
     TokenBudgetPostprocessor,
 )
 from rag_app.query_analysis import QueryAnalyzer, QueryRouter, read_intents
+from rag_app.request import Requests
 from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever
 from rag_app.schema import TokenBudget
 from rag_app.serving import RetrievalService
@@ -195,6 +199,38 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         log_query_text=settings.logs.query_text,
     )
     return Components(writer, ingestion, dense_indexes, indexes, retrieval, service)
+
+
+def open_requests(settings: Settings) -> Requests:
+    """Return what checks the arguments of calls."""
+    return Requests(
+        budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
+        filter_keys=settings.retrieval.filter_keys,
+        deadline_s=settings.deadline_s,
+    )
+
+
+def open_chat(settings: Settings, retrieval: RetrievalService) -> tuple[ChatService, LLM]:
+    """Return what answers questions, and the LLM behind it, which is to be closed.
+
+    Raises:
+        ConfigurationError: the LLM's package or key is missing.
+    """
+    options = settings.llm
+    key = options.api_key.get_secret_value() if options.api_key is not None else None
+    llm = open_llm(
+        options.kind,
+        LLMOptions(options.model, key, options.api_base, options.timeout_s, options.max_tokens, options.temperature),
+    )
+    chat = ChatService(
+        retrieval,
+        follow_ups=FollowUps(),
+        write=partial(astream_text, llm, timeout_s=options.timeout_s, retries=options.retries),
+        llm=options.kind,
+        counter=EstimatedTokenCounter(),
+        deadline_s=settings.deadline_s,
+    )
+    return chat, llm
 
 
 def _router(settings: Settings) -> QueryRouter:

@@ -23,6 +23,7 @@ _SECONDS = (
     *(1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0),
 )
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0)
+_ANSWER_SECONDS = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 retrieval = Instrument(
@@ -118,6 +119,22 @@ shadow_latency = Instrument(
 )
 shadow_first_differs = Instrument(
     Counter, "rag_shadow_first_differs_total", "Comparisons whose best document differs.", zeros=[()]
+)
+
+answers = Instrument(Counter, "rag_answers_total", "Answers, by how they came out.", ["llm", "outcome"])
+answer_latency = Instrument(
+    Histogram,
+    "rag_answer_latency_seconds",
+    "Time of an answer, from its question to its last word.",
+    ["llm"],
+    buckets=_ANSWER_SECONDS,
+)
+answer_first_token = Instrument(
+    Histogram,
+    "rag_answer_first_token_seconds",
+    "Time from a question to the first words of an LLM's answer.",
+    ["llm"],
+    buckets=_ANSWER_SECONDS,
 )
 
 INSTRUMENTS = [value for value in list(vars().values()) if isinstance(value, Instrument)]

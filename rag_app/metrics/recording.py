@@ -195,6 +195,24 @@ def shadowed(
         catalog.shadow_first_differs.of().inc()
 
 
+@never_raises
+def answered(*, llm: str, outcome: str, seconds: float, first_token_s: float | None) -> None:
+    """Count an answer.
+
+    Args:
+        llm: the kind of LLM that wrote it.
+        outcome: how it came out; "abandoned" if nobody waited for its end.
+        seconds: how long it took.
+        first_token_s: when the first words of the LLM came; None if none did.
+    """
+    kind = _word(llm)
+    catalog.answers.of(kind, _word(outcome)).inc()
+    if (took := _number(seconds)) is not None:
+        catalog.answer_latency.of(kind).observe(took)
+    if (first := _number(first_token_s)) is not None:
+        catalog.answer_first_token.of(kind).observe(first)
+
+
 class _RecentMeans:
     """The mean of the last values by key."""
 

@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 import rag_app
 from rag_app.app import RagApp
-from rag_app.server import documents, retrieve, uploads, whoami
+from rag_app.server import chat, completions, documents, retrieve, uploads, whoami
 from rag_app.server.envelope import REQUEST_ID_HEADER, Envelope
 from rag_app.server.errors import install_handlers
 from rag_app.server.guard import Guard
@@ -17,7 +17,7 @@ from rag_app.server.health import DatabaseCheck, health_router
 from rag_app.server.page import install_page
 from rag_app.server.services import Services
 
-_ROUTERS = (retrieve.router, uploads.router, documents.router, whoami.router)
+_ROUTERS = (retrieve.router, chat.router, completions.router, uploads.router, documents.router, whoami.router)
 
 
 class _Server(FastAPI):

@@ -30,7 +30,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class RetrievalOptions(Strict):
+class RetrievalFields(Strict):
     """What is searched, and how much of it may be used."""
 
     primary_source: Name | None = Field(None, description="The source with the primary budget; none searches all.")
@@ -45,4 +45,4 @@ class RetrievalOptions(Strict):
 
     def arguments(self) -> dict[str, Any]:
         """Return the options as the application takes them."""
-        return {name: getattr(self, name) for name in RetrievalOptions.model_fields}
+        return {name: getattr(self, name) for name in RetrievalFields.model_fields}

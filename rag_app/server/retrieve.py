@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from rag_app.server.auth import Caller
-from rag_app.server.options import FAILURES, RetrievalOptions
+from rag_app.server.options import FAILURES, RetrievalFields
 from rag_app.server.services import Served
 
 router = APIRouter(tags=["answers"])
@@ -25,7 +25,7 @@ _EXAMPLE = {
 }
 
 
-class RetrieveRequest(RetrievalOptions):
+class RetrieveRequest(RetrievalFields):
     """A question, and what may be searched for its answer."""
 
     query: str = Field(description="The question, as the customer typed it.")

@@ -58,6 +58,15 @@ class Services:
         most = self.app.settings.server.max_question_chars
         if len(text) > most:
             raise ApiError(400, f"{name} has {len(text)} characters; the limit is {most}", "too_long", param=name)
+        return self.checked_text(name, text)
+
+    @staticmethod
+    def checked_text(name: str, text: str) -> str:
+        """Return a text if it is one.
+
+        Raises:
+            ApiError: 400, it is not.
+        """
         if _HALVES.search(text):
             raise ApiError(400, f"{name} holds lone surrogates", "invalid_value", param=name)
         return text

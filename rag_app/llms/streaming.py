@@ -1,0 +1,83 @@
+"""The text of an answer as it comes: in time, tried again where that helps, failing in one way."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+
+from llama_index.core.llms import LLM, ChatMessage
+
+from rag_app.errors import LLMError
+from rag_app.llms.failures import cut_off, empty_answer, time_out, unreachable
+
+_WORTH_A_RETRY = ("quota", "unavailable")
+_LONGEST_WAIT_S = 20.0
+
+
+async def astream_text(
+    llm: LLM, messages: Sequence[ChatMessage], *, timeout_s: float, retries: int, backoff_s: float = 0.5
+) -> AsyncIterator[str]:
+    """Yield the pieces of the answer's text, none of them empty, the first without white space before it.
+
+    A used-up quota and an unreachable service are tried again while no text was given out: after `backoff_s`, twice as
+    long each time and up to a quarter more by chance, or when the service says; not at all if that is past the
+    time-out.
+
+    Args:
+        llm: any LlamaIndex LLM; those of `open_llm` tell their failures apart.
+        messages: the request.
+        timeout_s: from the first request to the last word, in seconds.
+        retries: the most requests after the first.
+        backoff_s: the shortest wait before the first retry, in seconds.
+
+    Raises:
+        LLMError: there is no answer, or no more of it.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + timeout_s
+    for attempt in range(retries + 1):
+        given = False
+        try:
+            async with aclosing(_deltas(llm, messages, deadline)) as deltas:
+                async for delta in deltas:
+                    text = delta if given else delta.lstrip()
+                    if text:
+                        given = True
+                        yield text
+            if not given:
+                raise empty_answer()
+            return
+        except LLMError as failure:
+            if given and failure.reason == "unavailable":
+                raise cut_off("the connection was lost") from failure
+            wait = max(failure.retry_after_s or 0.0, _wait(backoff_s, attempt))
+            if given or attempt == retries or failure.reason not in _WORTH_A_RETRY or clock() + wait >= deadline:
+                raise
+        await asyncio.sleep(wait)
+
+
+def _wait(backoff_s: float, attempt: int) -> float:
+    return min(backoff_s * 2.0**attempt, _LONGEST_WAIT_S) * random.uniform(1, 1.25)  # noqa: S311 - spreads load alone
+
+
+async def _deltas(llm: LLM, messages: Sequence[ChatMessage], deadline: float) -> AsyncGenerator[str]:
+    """Yield the deltas of one request; whatever goes wrong is an `LLMError`."""
+    try:
+        # The time-out is set anew for each piece: around a `yield` it would end what the consumer does meanwhile.
+        async with asyncio.timeout_at(deadline):
+            responses = aiter(await llm.astream_chat(messages))
+        while True:
+            async with asyncio.timeout_at(deadline):
+                response = await anext(responses, None)
+            if response is None:
+                return
+            if response.delta:
+                yield response.delta
+    except LLMError:
+        raise
+    except TimeoutError as error:
+        raise time_out() from error
+    except Exception as error:
+        raise unreachable(error) from error
