@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from rag_app import RagApp
 from rag_app.storage import KeyStore
-from tests.browser.serving import Serving, serving
 from tests.conftest import SAMPLE_TENANT
+from tests.served import Serving, serving
 from tests.servers import needed
 
 OpenPage = Callable[..., Page]

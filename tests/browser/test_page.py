@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from rag_app import RagApp
 from tests.browser.conftest import OpenPage
-from tests.browser.serving import Serving
+from tests.served import Serving
 
 QUESTION = "شهریه قسطی هم میشه؟"
 

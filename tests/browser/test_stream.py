@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.serving import WORDS, Serving, serving, slow_llm
 from tests.browser.test_page import QUESTION, answered, ask
+from tests.served import WORDS, Serving, serving, slow_llm
 
 WATCH = """() => {
     window.lengths = [];

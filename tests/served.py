@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from tempfile import TemporaryFile
 from threading import Thread
 
 WORDS = [f"واژه{number}" for number in range(40)]
@@ -29,14 +30,17 @@ class Serving:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = settings
+        self._log = TemporaryFile("w+")  # noqa: SIM115 - closed with the server
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-c", "from rag_app.cli import main; main()", "serve", "--port", str(self.port)]
-        self._process = subprocess.Popen(command, env={**os.environ, **self._settings}, stderr=subprocess.DEVNULL)
+        self._log.seek(0)
+        self._log.truncate()
+        self._process = subprocess.Popen(command, env={**os.environ, **self._settings}, stderr=self._log)
         until = time.monotonic() + 60
         while not self._ready():
-            assert self._process.poll() is None, f"{command} ended with {self._process.returncode}"
+            assert self._process.poll() is None, self._log.seek(0) or self._log.read()
             assert time.monotonic() < until, "the server does not become ready"
             time.sleep(0.05)
 
@@ -57,6 +61,7 @@ class Serving:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(30)
+        self._log.close()
 
 
 @contextmanager
