@@ -51,7 +51,7 @@ async def astream_text(
             return
         except LLMError as failure:
             if given and failure.reason == "unavailable":
-                raise cut_off("the connection was lost") from failure
+                raise cut_off("the connection was lost") from None
             wait = max(failure.retry_after_s or 0.0, _wait(backoff_s, attempt))
             if given or attempt == retries or failure.reason not in _WORTH_A_RETRY or clock() + wait >= deadline:
                 raise
@@ -77,7 +77,7 @@ async def _deltas(llm: LLM, messages: Sequence[ChatMessage], deadline: float) ->
                 yield response.delta
     except LLMError:
         raise
-    except TimeoutError as error:
-        raise time_out() from error
-    except Exception as error:
-        raise unreachable(error) from error
+    except TimeoutError:
+        raise time_out() from None
+    except Exception as error:  # noqa: BLE001 - whatever a client raises
+        raise unreachable(error) from None  # its message may quote what was sent
