@@ -34,6 +34,7 @@ def main(docs: Path, chromium: str) -> None:
         playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
     ):
         page = opened(browser, url, key, width=1360, height=850)
+        ask(page, "آدرس شعبه کرج کجاست؟")
         ask(page, "شهریه قسطی هم میشه؟")
         page.screenshot(path=docs / "page-light.png")
 
@@ -111,7 +112,7 @@ def ask(page: Page, question: str) -> None:
     """Ask, and wait for the whole answer."""
     page.get_by_label("پرسش شما").fill(question)
     page.keyboard.press("Enter")
-    page.locator(".foot:not([hidden])").wait_for()
+    page.locator(".turn").last.locator(".foot:not([hidden])").wait_for()
 
 
 if __name__ == "__main__":

@@ -46,5 +46,6 @@ export function quotedSpans(text, claims) {
     if (last && marked[place - 1]) last[1] = end;
     else spans.push([start, end]);
   });
+  for (const span of spans) span[1] += /^[.!?؟…]*/.exec(text.slice(span[1]))[0].length; // what ends the sentence
   return spans;
 }

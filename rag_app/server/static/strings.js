@@ -92,7 +92,7 @@ export function reason(text) {
 
 /** What an error of the API means to the person who asked. */
 export function failure(error) {
-  const said = error.message ? ` (${error.message})` : "";
+  const said = error.message ? ` (\u2068${error.message}\u2069)` : ""; // isolated: it is English
   if (error.status === 0) return "به سرور دسترسی نیست. پیوند شبکه را ببینید و دوباره بکوشید.";
   if (error.status === 401 || error.status === 403) return "این کلید پذیرفته نشد.";
   if (error.status === 413) return `حجم بیش از اندازه است.${said}`;
