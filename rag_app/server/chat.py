@@ -51,6 +51,7 @@ class ChatRequest(RetrievalFields):
         "each piece of the text; at the end `done`, with the whole and its outcome, or `error` in the shape of every "
         "failure."
     ),
+    status_code=200,
     response_class=EventStream,
     responses={**FAILURES, 200: {"content": {"text/event-stream": {"example": _EVENTS}}}},
 )
