@@ -30,17 +30,17 @@ class Serving:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = settings
-        self._log = TemporaryFile("w+")  # noqa: SIM115 - closed with the server
+        self.log = TemporaryFile("w+")  # noqa: SIM115 - closed with the server
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-c", "from rag_app.cli import main; main()", "serve", "--port", str(self.port)]
-        self._log.seek(0)
-        self._log.truncate()
-        self._process = subprocess.Popen(command, env={**os.environ, **self._settings}, stderr=self._log)
+        self.log.seek(0)
+        self.log.truncate()
+        self._process = subprocess.Popen(command, env={**os.environ, **self._settings}, stderr=self.log)
         until = time.monotonic() + 60
         while not self._ready():
-            assert self._process.poll() is None, self._log.seek(0) or self._log.read()
+            assert self._process.poll() is None, self.log.seek(0) or self.log.read()
             assert time.monotonic() < until, "the server does not become ready"
             time.sleep(0.05)
 
@@ -58,11 +58,6 @@ class Serving:
         self._process.kill()
         self._process.wait(10)
 
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-        self._log.close()
-
 
 @contextmanager
 def serving(settings: Mapping[str, str]) -> Iterator[Serving]:
@@ -71,7 +66,8 @@ def serving(settings: Mapping[str, str]) -> Iterator[Serving]:
     try:
         yield server
     finally:
-        server.stop()
+        server.kill()
+        server.log.close()
 
 
 class _SlowLLM(BaseHTTPRequestHandler):

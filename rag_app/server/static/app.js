@@ -9,11 +9,14 @@ import { count, failure } from "/static/strings.js";
 import { startUpload } from "/static/upload.js";
 
 const body = document.body;
+const wide = matchMedia("(min-width: 68rem)"); // the stages stand beside the chat, as in frame.css
+let tenant = null;
 
 function view(name) {
   body.dataset.view = name;
   for (const button of document.querySelectorAll(".views button")) {
-    button.setAttribute("aria-pressed", String(button.dataset.view === name));
+    const beside = wide.matches && name === "chat" && button.dataset.view === "stages";
+    button.setAttribute("aria-pressed", String(beside || button.dataset.view === name));
   }
 }
 
@@ -37,6 +40,8 @@ async function signIn() {
   byId("key-view").hidden = true;
   byId("key").value = "";
   body.dataset.state = "signed-in";
+  if (who.tenant !== tenant) clearChat(); // what was said with one tenant's documents is not shown to another
+  tenant = who.tenant;
   showNoStages();
   showWho(who);
   listDocuments();
@@ -44,8 +49,8 @@ async function signIn() {
   byId("question").focus();
 }
 
-function showWho({ tenant, sources, documents: stored }) {
-  fill(byId("whoami"), h("bdi", {}, tenant), ` · ${count(stored)} سند`);
+function showWho({ tenant: name, sources, documents: stored }) {
+  fill(byId("whoami"), h("bdi", {}, name), ` · ${count(stored)} سند`);
   byId("whoami").hidden = false;
   showSources(sources);
 }
@@ -112,6 +117,7 @@ byId("new-chat").addEventListener("click", () => {
 for (const button of document.querySelectorAll(".views button")) {
   button.addEventListener("click", () => view(button.dataset.view));
 }
+wide.addEventListener("change", () => view(body.dataset.view));
 view("chat");
 if (key.get()) signIn();
 else askForKey();

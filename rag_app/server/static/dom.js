@@ -24,9 +24,13 @@ export function fill(element, ...children) {
 
 /** A bar that fills `share` (0 to 1) of its place. */
 export function bar(share, kind = "") {
-  const fill = h("span", { class: "fill" });
-  fill.style.inlineSize = `${Math.max(0, Math.min(1, share)) * 100}%`;
-  return h("span", { class: `bar ${kind}`, "aria-hidden": "true" }, fill);
+  const track = h("span", { class: `bar ${kind}`, "aria-hidden": "true" }, h("span", { class: "fill" }));
+  setBar(track, share);
+  return track;
+}
+
+export function setBar(track, share) {
+  track.firstChild.style.inlineSize = `${Math.max(0, Math.min(1, share)) * 100}%`;
 }
 
 /** Tell a screen reader. */

@@ -1,7 +1,7 @@
 // The box that adds files to the knowledge base.
 
 import { upload } from "/static/api.js";
-import { bar, byId, fill, h } from "/static/dom.js";
+import { bar, byId, fill, h, setBar } from "/static/dom.js";
 import { count, decimal, failure, percent } from "/static/strings.js";
 
 let chosen = [];
@@ -23,11 +23,14 @@ export function startUpload({ onDone, onRefusedKey }) {
     drop.classList.remove("over");
     choose([...event.dataTransfer.files]);
   });
+  for (const name of ["dragover", "drop"]) {
+    addEventListener(name, (event) => event.preventDefault()); // beside the box, a file would replace the page
+  }
   byId("upload").addEventListener("submit", async (event) => {
     event.preventDefault();
     byId("upload-send").disabled = true;
     try {
-      const report = await upload(chosen, byId("source-name").value.trim(), showProgress);
+      const report = await upload(chosen, byId("source-name").value.trim(), progress());
       choose([]);
       input.value = "";
       showReport(report);
@@ -52,9 +55,17 @@ function choose(files) {
 
 const size = (bytes) => (bytes < 1e6 ? `${decimal(bytes / 1e3)} کیلوبایت` : `${decimal(bytes / 1e6)} مگابایت`);
 
-function showProgress(share) {
-  const text = share < 1 ? `فرستادن: ${percent(share)}` : "در حال خواندن و نمایه کردن…";
-  fill(byId("upload-state"), bar(share), h("p", { class: "muted small" }, text));
+/** Return what is told of each step of the sending; the figure is not read out again and again. */
+function progress() {
+  const told = h("span", {}, "در حال فرستادن… ");
+  const figure = h("span", { "aria-hidden": "true" });
+  const track = bar(0);
+  fill(byId("upload-state"), track, h("p", { class: "muted small" }, told, figure));
+  return (share) => {
+    setBar(track, share);
+    figure.textContent = percent(share);
+    if (share === 1) fill(told.parentElement, "در حال خواندن و نمایه کردن…");
+  };
 }
 
 function showReport({ added, updated, unchanged, chunks, skipped, seconds }) {
