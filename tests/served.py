@@ -41,7 +41,9 @@ class Serving:
         until = time.monotonic() + 60
         while not self._ready():
             assert self._process.poll() is None, self.log.seek(0) or self.log.read()
-            assert time.monotonic() < until, "the server does not become ready"
+            if time.monotonic() > until:
+                self.kill()
+                raise TimeoutError("the server does not become ready")
             time.sleep(0.05)
 
     def _ready(self) -> bool:
