@@ -50,6 +50,7 @@ from rag_app.storage import (
 )
 from rag_app.tokens import EstimatedTokenCounter
 
+_REWRITE_S = 3.0  # what an LLM may take to make a question stand alone
 _NO_LIMIT = 1_000_000  # rerankers order what fusion gives them, however many a flag asks for
 
 
@@ -222,9 +223,10 @@ def open_chat(settings: Settings, retrieval: RetrievalService) -> tuple[ChatServ
         options.kind,
         LLMOptions(options.model, key, options.api_base, options.timeout_s, options.max_tokens, options.temperature),
     )
+    rewrite = partial(astream_text, llm, timeout_s=min(_REWRITE_S, options.timeout_s), retries=0)
     chat = ChatService(
         retrieval,
-        follow_ups=FollowUps(),
+        follow_ups=FollowUps(rewrite if options.kind != "extractive" else None),
         write=partial(astream_text, llm, timeout_s=options.timeout_s, retries=options.retries),
         llm=options.kind,
         counter=EstimatedTokenCounter(),

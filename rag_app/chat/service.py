@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from llama_index.core.llms import ChatMessage
 
 from rag_app import metrics
 from rag_app.chat.citations import Citations
-from rag_app.chat.follow_up import FollowUps, Understood
+from rag_app.chat.follow_up import FollowUps, Understood, Writer
 from rag_app.chat.history import recent_turns
 from rag_app.chat.replies import reply
 from rag_app.errors import LLMError, kind_of
@@ -23,7 +23,6 @@ from rag_app.serving import Method, RetrievalService
 
 logger = get_logger(__name__)
 
-Writer = Callable[[Sequence[ChatMessage]], AsyncIterator[str]]
 _EMPTY = {"failed": "search failed", "empty query": "empty query"}  # what is told by the kind of emptiness
 
 
@@ -70,6 +69,7 @@ class ChatService:
         self._write = write
         self._counter = counter
         self._deadline_s = deadline_s
+        metrics.answers_begin(llm)
 
     async def astream(
         self, query: RetrievalQuery, method: Method, history: Sequence[ChatMessage]
