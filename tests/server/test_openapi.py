@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.core.failures import FailureGroup
 
 from tests.server.running import Running
 
-EXAMPLES = 20
+EXAMPLES = 12
 
 
 def document_of(server: Running) -> dict[str, Any]:
@@ -79,13 +79,12 @@ def test_whatever_is_sent_nothing_breaks(schema: Any, client: httpx.Client, call
     for result in schema.include(method=call).get_all_operations():
         operation = result.ok()
         for mode in schemathesis.GenerationMode:
-            strategy = operation.as_strategy(generation_mode=mode)
-            _send(strategy, headers)
+            if mode.is_negative and not any(map(len, (operation.body, operation.query, operation.path_parameters))):
+                continue  # there is nothing to get wrong
+            _send(operation.as_strategy(generation_mode=mode), headers)
 
 
 def _send(strategy: Any, headers: dict[str, str]) -> None:
-    from hypothesis import given
-
     @settings(
         max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
