@@ -35,7 +35,7 @@ def main(docs: Path, chromium: str) -> None:
     ):
         page = opened(browser, url, key, width=1360, height=850)
         ask(page, "آدرس شعبه کرج کجاست؟")
-        ask(page, "شهریه قسطی هم میشه؟")
+        ask(page, "بورسیه دارین؟")
         page.screenshot(path=docs / "page-light.png")
 
         page = opened(browser, url, key, width=1360, height=850, scheme="dark")
@@ -45,7 +45,8 @@ def main(docs: Path, chromium: str) -> None:
         page.screenshot(path=docs / "page-dark.png")
 
         page = opened(browser, url, key, width=390, height=780, scale=2)
-        ask(page, "sharayete morkhasi chie?")
+        ask(page, "shahriye ghesti mishe?")
+        ask(page, "mishe vasate term enseraf bedam?")
         page.screenshot(path=docs / "page-phone.png")
 
         page = opened(browser, url, key, width=1360, height=850)

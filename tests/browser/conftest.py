@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from rag_app import RagApp
 from rag_app.storage import KeyStore
@@ -15,6 +15,8 @@ from tests.served import Serving, serving
 from tests.servers import needed
 
 OpenPage = Callable[..., Page]
+WAIT_MS = 20_000  # on a busy machine
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="package")
@@ -28,15 +30,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def database_settings(app: RagApp) -> dict[str, str]:
+def server_settings(app: RagApp) -> dict[str, str]:
     url = app.settings.database.url
     assert url is not None
-    return {"DATABASE_URL": url.get_secret_value()}
+    patient = {"RAG_APP_DEADLINE_S": "30", "RAG_APP_RETRIEVAL__LEG_TIMEOUT_S": "20"}  # as the application of the tests
+    return {"DATABASE_URL": url.get_secret_value(), **patient}
 
 
 @pytest.fixture(scope="session")
-def server(database_settings: dict[str, str]) -> Iterator[Serving]:
-    with serving(database_settings) as started:
+def server(server_settings: dict[str, str]) -> Iterator[Serving]:
+    with serving(server_settings) as started:
         yield started
 
 
@@ -64,7 +67,7 @@ def open_page(browser: Browser, server: Serving) -> Iterator[OpenPage]:
 
     def open_(key: str | None = None, url: str = server.url, **options: object) -> Page:
         context = browser.new_context(locale="fa-IR", **options)  # type: ignore[arg-type]
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(WAIT_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -21,8 +21,8 @@ WATCH = """() => {
 
 
 @pytest.fixture(scope="module")
-def slow_server(database_settings: dict[str, str]) -> Iterator[Serving]:
-    with slow_llm() as settings, serving({**database_settings, **settings}) as started:
+def slow_server(server_settings: dict[str, str]) -> Iterator[Serving]:
+    with slow_llm() as settings, serving({**server_settings, **settings}) as started:
         yield started
 
 
