@@ -19,7 +19,15 @@ from rag_app.chat import checked_history
 from rag_app.config import Settings, load_settings
 from rag_app.cross_encoder import Status
 from rag_app.errors import InvalidInputError
-from rag_app.factory import build, open_chat, open_database, open_flags, open_requests, prepare_schema
+from rag_app.factory import (
+    build,
+    open_chat,
+    open_configured_llm,
+    open_database,
+    open_flags,
+    open_requests,
+    prepare_schema,
+)
 from rag_app.ingestion import Progress
 from rag_app.llms import aclose_llm
 from rag_app.logs import get_logger
@@ -65,8 +73,9 @@ class RagApp:
             self.pipeline = self._components.retrieval
             opened.callback(self.loop.call, self.service.aclose)
             self._requests = open_requests(settings)
-            self.chat, self._llm = open_chat(settings, self.service)
-            opened.callback(self.loop.call, aclose_llm, self._llm)
+            llm = open_configured_llm(settings)
+            opened.callback(self.loop.call, aclose_llm, llm)
+            self.chat = open_chat(settings, self.service, llm)
             self._indexing = ThreadPoolExecutor(1, thread_name_prefix="rag_app-index")
             opened.callback(self._indexing.shutdown)
             rerankers = self.pipeline.rerankers.values()

@@ -211,20 +211,25 @@ def open_requests(settings: Settings) -> Requests:
     )
 
 
-def open_chat(settings: Settings, retrieval: RetrievalService) -> tuple[ChatService, LLM]:
-    """Return what answers questions, and the LLM behind it, which is to be closed.
+def open_configured_llm(settings: Settings) -> LLM:
+    """Return the LLM that writes answers; nothing is asked of its service yet.
 
     Raises:
-        ConfigurationError: the LLM's package or key is missing.
+        ConfigurationError: its package, its key or its URL is missing.
     """
     options = settings.llm
     key = options.api_key.get_secret_value() if options.api_key is not None else None
-    llm = open_llm(
+    return open_llm(
         options.kind,
         LLMOptions(options.model, key, options.api_base, options.timeout_s, options.max_tokens, options.temperature),
     )
+
+
+def open_chat(settings: Settings, retrieval: RetrievalService, llm: LLM) -> ChatService:
+    """Return what answers questions by the configured LLM."""
+    options = settings.llm
     rewrite = partial(astream_text, llm, timeout_s=min(_REWRITE_S, options.timeout_s), retries=0)
-    chat = ChatService(
+    return ChatService(
         retrieval,
         follow_ups=FollowUps(rewrite if options.kind != "extractive" else None),
         write=partial(astream_text, llm, timeout_s=options.timeout_s, retries=options.retries),
@@ -232,7 +237,6 @@ def open_chat(settings: Settings, retrieval: RetrievalService) -> tuple[ChatServ
         counter=EstimatedTokenCounter(),
         deadline_s=settings.deadline_s,
     )
-    return chat, llm
 
 
 def _router(settings: Settings) -> QueryRouter:

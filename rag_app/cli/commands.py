@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag_app.cli.chat import chat
 from rag_app.cli.database import db
 from rag_app.cli.doctor import doctor
 from rag_app.cli.documents import delete, ingest, stats
@@ -115,6 +116,7 @@ def evaluate(
 app.command()(ingest)
 app.command()(delete)
 app.command()(stats)
+app.command()(chat)
 app.command()(doctor)
 app.command()(verify)
 app.command()(serve)
@@ -133,9 +135,14 @@ def _on_its_own(settings: Settings) -> Settings:
     """Return the settings with an embedded database for evaluations alone, one for each way to build the index."""
     import hashlib
 
+    extractive = settings.llm.model_copy(update={"kind": "extractive"})  # nothing is answered
+    settings = settings.model_copy(update={"llm": extractive})
     if settings.database.url is not None:
         return settings
-    of_search = {"profile", "data_dir", "deadline_s", "database", "query_analysis", "retrieval", "rerank", "context"}
+    of_search = {
+        *("profile", "data_dir", "deadline_s", "database", "query_analysis", "retrieval", "rerank", "context"),
+        *("llm", "server"),
+    }
     index = hashlib.sha256(settings.model_dump_json(exclude=of_search).encode()).hexdigest()[:12]
     database = settings.database.model_copy(update={"auto_upgrade": True})
     return settings.model_copy(update={"data_dir": settings.data_dir / "eval" / index, "database": database})
