@@ -123,12 +123,14 @@ def test_a_phone_shows_one_part_at_a_time(open_page: OpenPage, key: str) -> None
 
 def test_the_theme_follows_the_system_until_one_is_chosen(open_page: OpenPage) -> None:
     page = open_page(color_scheme="dark")
-    ground = "getComputedStyle(document.body).backgroundColor"
+    root, ground = page.locator("html"), "getComputedStyle(document.body).backgroundColor"
+    expect(root).to_have_attribute("data-theme", "dark")
     dark = page.evaluate(ground)
     page.emulate_media(color_scheme="light")
-    light = page.evaluate(ground)
-    assert light != dark
+    expect(root).to_have_attribute("data-theme", "light")
+    assert page.evaluate(ground) != dark
     page.get_by_role("button", name="روشن یا تیره").click()
-    assert page.evaluate(ground) == dark
+    expect(root).to_have_attribute("data-theme", "dark")
     page.reload()
+    expect(root).to_have_attribute("data-theme", "dark")
     assert page.evaluate(ground) == dark
