@@ -110,7 +110,7 @@ def test_what_is_uploaded_can_be_asked_about_and_is_never_html(
     page.get_by_role("button", name="حذف").click()
     page.get_by_role("button", name="حذف شود").click()
     expect(documents).to_have_count(0)
-    expect(page.locator("#whoami")).to_contain_text("۰ سند")
+    expect(page.locator("#whoami")).to_contain_text("بدون سند")
 
 
 def test_a_wrong_key_is_told_and_is_never_in_the_address(open_page: OpenPage, key: str) -> None:

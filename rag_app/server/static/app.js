@@ -50,7 +50,7 @@ async function signIn() {
 }
 
 function showWho({ tenant: name, sources, documents: stored }) {
-  fill(byId("whoami"), h("bdi", {}, name), ` · ${count(stored)} سند`);
+  fill(byId("whoami"), h("bdi", {}, name), stored ? ` · ${count(stored)} سند` : " · بدون سند");
   byId("whoami").hidden = false;
   showSources(sources);
 }

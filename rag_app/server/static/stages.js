@@ -12,6 +12,7 @@ import {
   named,
   percent,
   reason,
+  rerankers,
   stages,
 } from "/static/strings.js";
 
@@ -81,14 +82,14 @@ function troubles(trace) {
       "li",
       {},
       `${named(stages, entry.stage)}: `,
-      h("bdi", {}, entry.component),
+      h("bdi", {}, named(rerankers, entry.component)),
       " از کار ماند (",
       h("bdi", {}, entry.reason),
       ")؛ به جای آن: ",
-      h("bdi", {}, entry.fallback),
+      h("bdi", {}, named(rerankers, entry.fallback)),
     ),
   );
-  const warnings = trace.warnings.map((text) => h("li", { dir: "auto" }, text));
+  const warnings = trace.warnings.map((text) => h("li", {}, h("bdi", {}, text)));
   return lines.length + warnings.length
     ? [h("section", { class: "card warn", role: "note" }, h("h3", {}, "کاستی‌ها"), h("ul", {}, lines, warnings))]
     : [];

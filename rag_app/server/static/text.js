@@ -17,8 +17,8 @@ export function answerBlocks(text, known, onCite) {
   let list = null;
   for (const line of text.split(/\n+/).filter((entry) => entry.trim())) {
     if (BULLET.test(line)) {
-      if (!list) blocks.push((list = h("ul")));
-      list.append(h("li", { dir: "auto" }, inline(line.replace(BULLET, ""), known, onCite)));
+      if (!list) blocks.push((list = h("ul", { dir: "auto" })));
+      list.append(h("li", {}, inline(line.replace(BULLET, ""), known, onCite)));
     } else {
       list = null;
       blocks.push(h("p", { dir: "auto" }, inline(line.replace(/^#+\s*/, ""), known, onCite)));
