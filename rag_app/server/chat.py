@@ -77,6 +77,7 @@ async def chat(
     served: Served,
 ) -> EventStream:
     """Answer from the tenant's documents; a client that goes ends the work."""
+    served.admit()
     question = served.checked_question("question", body.question)
     history = [
         ChatMessage(role=turn.role, content=served.checked_text(f"history.{place}.content", turn.content))

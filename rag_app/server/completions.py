@@ -66,6 +66,7 @@ async def complete(
     Messages of the system are not followed, and what steers an LLM is not used: the server's settings do that. The
     field `rag` of the answer, or of the last event, has the citations, their documents and the outcome.
     """
+    served.admit()
     head = {"id": f"chatcmpl-{request.state.request_id}", "created": int(time.time()), "model": body.model}
     answer = _asked(body, caller.tenant, served)
     if body.stream:

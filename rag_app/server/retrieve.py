@@ -55,6 +55,7 @@ async def retrieve(
     served: Served,
 ) -> JSONResponse:
     """Return the chunks, the context that is made of them, and the trace of the four stages."""
+    served.admit()
     query = served.checked_question("query", body.query)
     result = await served.app.aretrieve(query, tenant=caller.tenant, **body.arguments())
     return JSONResponse(result.as_dict())

@@ -45,9 +45,19 @@ class Services:
             app=app,
             keys=KeyRing(KeyStore(app.database)),
             rates=RateLimits(options.requests_per_minute),
-            requests=Gate(options.max_in_flight, app.settings.deadline_s),
+            requests=Gate(options.max_in_flight, app.settings.deadline_s / 4),
             ingestions=Gate(max(1, options.max_in_flight // 8), _INGESTION_WAIT_S),
         )
+
+    def admit(self) -> None:
+        """Let a question in only if it will have most of its time left when its turn comes.
+
+        Raises:
+            ApiError: 429, it would not.
+        """
+        wait_s = self.app.service.expected_wait_s
+        if wait_s > self.app.settings.deadline_s / 4:
+            raise ApiError(429, "too many questions are waiting; try again soon", "overloaded", retry_after_s=wait_s)
 
     def checked_question(self, name: str, text: str) -> str:
         """Return a question if it is a text, and not too long.

@@ -69,7 +69,9 @@ def test_every_example_of_a_body_is_answered(server: Running, client: httpx.Clie
 
 @pytest.fixture
 def schema(server: Running) -> Any:
-    return schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    loaded = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
+    loaded.validate()
+    return loaded
 
 
 @pytest.mark.parametrize("call", ["POST", "GET", "DELETE"])
