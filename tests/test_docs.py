@@ -36,6 +36,16 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFix
     assert '<chunk id="2" source="manual"' in printed
 
 
+def test_the_chat_of_the_readme_runs(app: RagApp, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = (block for block in blocks("python") if "app.answer" in block)
+    exec(compile(code, "README.md", "exec"), {"app": app})
+    answer, outcome, understood, streamed = capsys.readouterr().out.split("\n", 3)
+    assert "[1]" in answer
+    assert outcome == "answered (1,)"
+    assert understood == "شهریه دوره آیلتس چقدره؟"
+    assert "[1]" in streamed
+
+
 def test_the_reranker_of_the_readme_runs(cross_encoder_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = (block for block in blocks("python") if "CrossEncoderReranker" in block)
     exec(compile(code.replace('"base"', repr(str(cross_encoder_folder))), "README.md", "exec"), {})
