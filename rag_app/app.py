@@ -76,7 +76,7 @@ class RagApp:
             self._requests = open_requests(settings)
             llm = open_configured_llm(settings)
             opened.callback(self.loop.call, aclose_llm, llm)
-            self.chat = open_chat(settings, self.service, llm)
+            self.chat = open_chat(settings, self.service, llm, self._components.counters.counter)
             self._indexing = ThreadPoolExecutor(1, thread_name_prefix="rag_app-index")
             opened.callback(self._indexing.shutdown)
             rerankers = self.pipeline.rerankers.values()

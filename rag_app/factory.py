@@ -34,7 +34,7 @@ from rag_app.postprocessors import (
 from rag_app.query_analysis import QueryAnalyzer, QueryRouter, read_intents
 from rag_app.request import Requests
 from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever
-from rag_app.schema import TokenBudget
+from rag_app.schema import TokenBudget, TokenCounter
 from rag_app.serving import RetrievalService
 from rag_app.simple_pipeline import SimplePipeline
 from rag_app.storage import (
@@ -238,8 +238,8 @@ def open_configured_llm(settings: Settings) -> LLM:
     )
 
 
-def open_chat(settings: Settings, retrieval: RetrievalService, llm: LLM) -> ChatService:
-    """Return what answers questions by the configured LLM."""
+def open_chat(settings: Settings, retrieval: RetrievalService, llm: LLM, counter: TokenCounter) -> ChatService:
+    """Return what answers questions by the configured LLM; `counter` counts the history."""
     options = settings.llm
     rewrite = partial(astream_text, llm, timeout_s=min(_REWRITE_S, options.timeout_s), retries=0)
     return ChatService(
@@ -247,7 +247,7 @@ def open_chat(settings: Settings, retrieval: RetrievalService, llm: LLM) -> Chat
         follow_ups=FollowUps(rewrite if options.kind != "extractive" else None),
         write=partial(astream_text, llm, timeout_s=options.timeout_s, retries=options.retries),
         llm=options.kind,
-        counter=EstimatedTokenCounter(),
+        counter=counter,
         deadline_s=settings.deadline_s,
     )
 
