@@ -36,6 +36,7 @@ class Excerpt:
         # Lines above a chunk are shown only while its text does not hold them: the most that may stand around the text.
         self._around = counter.count(render(_ANY_NUMBER, scored.node.model_copy(update={"text": "x"})))
         self._text_tokens = 0
+        self._counted: dict[tuple[int, int], int] = {}
         self._settled = True
 
     @property
@@ -105,7 +106,10 @@ class Excerpt:
         return self._counter.count(self._text[left:before] + self._text[after:right])
 
     def _count(self, first: int, last: int) -> int:
-        return self._counter.count(self._render(_ANY_NUMBER, self._showing(first, last)))
+        run = (first, last)  # what does not fit is tried again when others have been taken
+        if run not in self._counted:
+            self._counted[run] = self._counter.count(self._render(_ANY_NUMBER, self._showing(first, last)))
+        return self._counted[run]
 
     def _showing(self, first: int, last: int) -> BaseNode:
         text = self._text[self._units[first][0] : self._units[last - 1][1]]
