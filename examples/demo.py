@@ -79,7 +79,7 @@ def main(data_dir: Path, model: str | None = None) -> None:
 
 def asked(question: str) -> str:
     """Print a question of the conversation and return it."""
-    print(f"── \u2068{question}\u2069")
+    print(f"> \u2068{question}\u2069")
     return question
 
 

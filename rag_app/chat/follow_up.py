@@ -74,7 +74,7 @@ class FollowUps:
         said = "\n".join(f"{turn.role.value}: {turn.content}" for turn in turns)
         request = [
             ChatMessage(role=MessageRole.SYSTEM, content=_INSTRUCTION),
-            ChatMessage(role=MessageRole.USER, content=f"{said}\nlast message: {without_delimiters(question)}"),
+            ChatMessage(role=MessageRole.USER, content=without_delimiters(f"{said}\nlast message: {question}")),
         ]
         text = ""
         async with aclosing(rewrite(request)) as pieces:

@@ -18,7 +18,7 @@ from rag_app.chat.replies import reply
 from rag_app.errors import LLMError, kind_of
 from rag_app.gemini import messages_of
 from rag_app.llms import Write
-from rag_app.logs import get_logger, key_values
+from rag_app.logs import REQUEST_ID, get_logger, key_values
 from rag_app.schema import Answer, AnswerEvent, Deadline, Delta, Outcome, RetrievalQuery, Retrieved, TokenCounter
 from rag_app.serving import Method, RetrievalService
 
@@ -137,7 +137,7 @@ class ChatService:
         outcome = written.outcome or "abandoned"
         metrics.answered(llm=self.llm, outcome=outcome, seconds=seconds, first_token_s=written.first_s)
         fields: dict[str, object] = {
-            "request": uuid.uuid4().hex[:12],
+            "request": REQUEST_ID.get() or uuid.uuid4().hex[:12],
             "tenant": tenant,
             "llm": self.llm,
             "outcome": outcome,

@@ -11,9 +11,8 @@ from rag_app.config import Settings
 from rag_app.kinds import is_shipped, open_own
 from rag_app.llms import LLMOptions, Write, astream_text, open_llm
 from rag_app.request import Requests
-from rag_app.schema import TokenBudget
+from rag_app.schema import TokenBudget, TokenCounter
 from rag_app.serving import RetrievalService
-from rag_app.tokens import EstimatedTokenCounter
 
 _REWRITE_S = 3.0  # what an LLM may take to make a question stand alone
 
@@ -51,14 +50,14 @@ def quick_writer(settings: Settings, llm: LLM) -> Write | None:
     return partial(astream_text, llm, timeout_s=min(_REWRITE_S, settings.llm.timeout_s), retries=0)
 
 
-def open_chat(settings: Settings, retrieval: RetrievalService, llm: LLM) -> ChatService:
-    """Return what answers questions by the configured LLM."""
+def open_chat(settings: Settings, retrieval: RetrievalService, llm: LLM, counter: TokenCounter) -> ChatService:
+    """Return what answers questions by the configured LLM; `counter` counts the history."""
     options = settings.llm
     return ChatService(
         retrieval,
         follow_ups=FollowUps(quick_writer(settings, llm)),
         write=partial(astream_text, llm, timeout_s=options.timeout_s, retries=options.retries),
         llm=options.kind,
-        counter=EstimatedTokenCounter(),
+        counter=counter,
         deadline_s=settings.deadline_s,
     )

@@ -34,7 +34,7 @@ from rag_app.storage import (
     TenantCatalog,
     TenantPGVectorStore,
 )
-from rag_app.tokens import EstimatedTokenCounter
+from rag_app.tokens import Counters, open_counters
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Components:
     bm25_indexes: BM25Indexes
     retrieval: RetrievalPipeline
     service: RetrievalService
+    counters: Counters
 
 
 def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService, llm: LLM) -> Components:
@@ -57,7 +58,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
     Raises:
         DatabaseUnavailableError: the database does not answer.
         IndexMismatchError: the stored index was built with another analyser or embedding.
-        ConfigurationError: the intents, the lexicon or a kind of a component can not be used.
+        ConfigurationError: the intents, the lexicon, the token counter or a kind of a component can not be used.
     """
     analyzer = PersianAnalyzer()
     embedding = opened_embedding(settings)
@@ -79,9 +80,10 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         max_file_mb=settings.ingestion.max_file_mb,
     )
     reader = ChunkReader(database)
-    writer_of_context = ContextWriter(render_context, EstimatedTokenCounter())
+    counters = _counters(settings)
+    writer_of_context = ContextWriter(render_context, counters.counter, counters.final_counter)
     budget = TokenBudgetPostprocessor(
-        writer_of_context.counter,
+        counters.counter,
         render_chunk,
         top_n=settings.rerank.top_k,
         budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
@@ -131,7 +133,18 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service)
+    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service, counters)
+
+
+def _counters(settings: Settings) -> Counters:
+    secret = settings.llm.api_key
+    return open_counters(
+        settings.context.token_counter,
+        settings.context.tokenizer_file,
+        model=settings.llm.model,
+        api_key=secret.get_secret_value() if secret is not None else None,
+        api_base=settings.llm.api_base,
+    )
 
 
 def _router(settings: Settings) -> QueryRouter:

@@ -33,6 +33,10 @@ class Excerpt:
         self._units, self._core = _units(scored.node, self._text)
         self._first = self._last = self._core[0]
         self._counter, self._render = counter, render
+        # Lines above a chunk are shown only while its text does not hold them: the most that may stand around the text.
+        self._around = counter.count(render(_ANY_NUMBER, scored.node.model_copy(update={"text": "x"})))
+        self._text_tokens = 0
+        self._counted: dict[tuple[int, int], int] = {}
         self._settled = True
 
     @property
@@ -84,22 +88,28 @@ class Excerpt:
 
         The sentence alone is counted, which is not less than what it adds; where that is too much, the whole.
         """
-        tokens = self.tokens + self._added(first, last) if self.taken else budget + 1
+        text_tokens = self._text_tokens + self._added(first, last)
+        tokens = self._around + text_tokens
         settled = tokens > budget
         if settled and (tokens := self._count(first, last)) > budget:
             return False
-        self._first, self._last, self.tokens, self._settled = first, last, tokens, settled
+        self._first, self._last, self._text_tokens = first, last, text_tokens
+        self.tokens, self._settled = tokens, settled
         return True
 
     def _added(self, first: int, last: int) -> int:
         """Count the sentence that is added, with the white space between."""
         left, right = self._units[first][0], self._units[last - 1][1]
-        return self._counter.count(
-            self._text[left : self._units[self._first][0]] + self._text[self._units[self._last - 1][1] : right]
-        )
+        if not self.taken:
+            return self._counter.count(self._text[left:right])
+        before, after = self._units[self._first][0], self._units[self._last - 1][1]
+        return self._counter.count(self._text[left:before] + self._text[after:right])
 
     def _count(self, first: int, last: int) -> int:
-        return self._counter.count(self._render(_ANY_NUMBER, self._showing(first, last)))
+        run = (first, last)  # what does not fit is tried again when others have been taken
+        if run not in self._counted:
+            self._counted[run] = self._counter.count(self._render(_ANY_NUMBER, self._showing(first, last)))
+        return self._counted[run]
 
     def _showing(self, first: int, last: int) -> BaseNode:
         text = self._text[self._units[first][0] : self._units[last - 1][1]]
