@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rag_app.cli.chat import chat
+from rag_app.cli.config import config_app, init
 from rag_app.cli.database import db
 from rag_app.cli.doctor import doctor
 from rag_app.cli.documents import delete, ingest, stats
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rag_app.evaluation import BeirDataset, EvaluationReport
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command()(init)
+app.add_typer(config_app, name="config")
 app.add_typer(db, name="db")
 app.add_typer(models, name="models")
 app.add_typer(flags, name="flags")
