@@ -52,7 +52,7 @@ def init(
 
 
 def _as_yaml(settings: list[Effective]) -> list[str]:
-    """Return lines of YAML, each setting with its origin as a comment; secrets and what is not set are comments."""
+    """Return lines of YAML, each setting with its origin as a comment; secrets are comments themselves."""
     lines: list[tuple[str, str]] = []
     before: list[str] = []
     for name, value, origin in settings:
@@ -62,7 +62,7 @@ def _as_yaml(settings: list[Effective]) -> list[str]:
                 lines.append((f"{'  ' * depth}{section}:", ""))
         before = sections
         indent = "  " * len(sections)
-        comment = "# " if value is None or value == "*****" else ""
+        comment = "# " if value == "*****" else ""
         lines.append((f"{indent}{comment}{last}: {json.dumps(value, ensure_ascii=False)}", origin))
     width = min(60, max(len(line) for line, _ in lines))
     return [f"{line:<{width}}  # {origin}" if origin else line for line, origin in lines]
