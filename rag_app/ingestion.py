@@ -153,7 +153,7 @@ class IngestionPipeline:
         return []
 
     def _fingerprint(self, parser: NodeParser) -> str:
-        return json.dumps([self._index_settings, parser.to_dict()], sort_keys=True, default=str)
+        return json.dumps(parser.to_dict(), sort_keys=True, default=str)
 
     def _cut(self, document: Document) -> _Cut:
         kind = document.metadata.get("kind")

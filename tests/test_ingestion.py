@@ -325,7 +325,7 @@ def test_of_two_applications_on_an_empty_database_the_first_to_ingest_sets_the_e
         RagApp.from_config(**options, embedding={"dim": 256}) as second,
     ):
         assert first.ingest([NOTE], tenant="t1").added == 1
-        with pytest.raises(IndexMismatchError, match="ingest into an empty database"):
+        with pytest.raises(IndexMismatchError, match="run rag-app reindex"):
             second.ingest([NOTE], tenant="t2")
 
 

@@ -17,6 +17,7 @@ from rag_app.cli.flags import flags
 from rag_app.cli.keys import keys
 from rag_app.cli.models import models
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, parsed_filters, progress_bar
+from rag_app.cli.reindex import reindex
 from rag_app.cli.serve import serve
 from rag_app.cli.shadow import shadow
 from rag_app.cli.verify import verify
@@ -120,6 +121,7 @@ app.command()(ingest)
 app.command()(delete)
 app.command()(stats)
 app.command()(chat)
+app.command()(reindex)
 app.command()(doctor)
 app.command()(verify)
 app.command()(serve)

@@ -3,6 +3,7 @@
 from rag_app.factory.conversation import open_chat, open_configured_llm, open_requests
 from rag_app.factory.foundation import open_database, open_flags, prepare_schema
 from rag_app.factory.pipelines import Components, build
+from rag_app.factory.reindexing import reindex
 
 __all__ = [
     "Components",
@@ -13,4 +14,5 @@ __all__ = [
     "open_flags",
     "open_requests",
     "prepare_schema",
+    "reindex",
 ]

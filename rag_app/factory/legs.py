@@ -71,9 +71,7 @@ def _dense(settings: Settings, parts: Parts) -> BaseRetriever:
     if not is_shipped("dense", kind):
         leg: BaseRetriever = open_own("dense", kind, {}, BaseRetriever)
         return leg
-    return DenseLeg(
-        parts.vector_store, parts.embedding.model, parts.loop, similarity_top_k=settings.retrieval.dense_top_k
-    )
+    return DenseLeg(parts.vector_store, parts.embedding, parts.loop, similarity_top_k=settings.retrieval.dense_top_k)
 
 
 def _sparse(settings: Settings, parts: Parts) -> BaseRetriever:

@@ -65,7 +65,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
     index_settings = {"analyzer": analyzer.fingerprint, "embedding": embedding.fingerprint}
     catalog = TenantCatalog(database, exact_limit=settings.retrieval.exact_limit)
     catalog.verify_index(index_settings)
-    writer = DocumentWriter(database)
+    writer = DocumentWriter(database, index_settings)
     sizes = {"child_tokens": settings.ingestion.child_tokens, "parent_tokens": settings.ingestion.parent_tokens}
     record_parser = RecordNodeParser(**sizes)
     ingestion = IngestionPipeline(
@@ -117,7 +117,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
     )
     simple = SimplePipeline(
         catalog=catalog,
-        retriever=DenseLeg(vector_store, embedding.model, loop, similarity_top_k=settings.rerank.top_k),
+        retriever=DenseLeg(vector_store, embedding, loop, similarity_top_k=settings.rerank.top_k),
         budget=budget,
         writer=writer_of_context,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from rag_app.background import BackgroundLoop
+from rag_app.embeddings import Embedding
+from rag_app.errors import ComponentError
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import TenantPGVectorStore
 
@@ -17,7 +18,7 @@ class DenseLeg(BaseRetriever):
 
     Args:
         vector_store: where the chunks are.
-        embed_model: the embedding that the chunks were stored with.
+        embedding: what the chunks were stored with.
         loop: where synchronous calls run.
         similarity_top_k: the most chunks to return.
     """
@@ -25,14 +26,14 @@ class DenseLeg(BaseRetriever):
     def __init__(
         self,
         vector_store: TenantPGVectorStore,
-        embed_model: BaseEmbedding,
+        embedding: Embedding,
         loop: BackgroundLoop,
         *,
         similarity_top_k: int = 20,
     ) -> None:
         super().__init__()
         self._vector_store = vector_store
-        self._embed_model = embed_model
+        self._embedding = embedding
         self._loop = loop
         self._similarity_top_k = similarity_top_k
 
@@ -41,8 +42,13 @@ class DenseLeg(BaseRetriever):
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
+        if query.stored_embedding not in (None, self._embedding.fingerprint):
+            raise ComponentError(
+                "the vectors were made anew by another embedding: start this process with the new settings",
+                "re-indexed",
+            )
         meant = query.reading.text if query.reading is not None else query.query_str
-        embedding = query.embedding or await self._embed_model.aget_query_embedding(meant)
+        embedding = query.embedding or await self._embedding.model.aget_query_embedding(meant)
         if not any(embedding):
             return []  # a query without a single word lies nowhere
         found = await self._vector_store.aquery(

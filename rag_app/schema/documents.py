@@ -53,6 +53,7 @@ class TenantSnapshot:
         documents: how many documents each source has.
         chunks: how many chunks each source has.
         ef_search: how its HNSW index is to be searched; None if there is none to be used.
+        embedding: the fingerprint of the embedding that its vectors are of; None if that is not known.
     """
 
     tenant: str
@@ -60,6 +61,7 @@ class TenantSnapshot:
     documents: Mapping[str, int]
     chunks: Mapping[str, int]
     ef_search: int | None = None
+    embedding: str | None = None
 
     def chunks_in(self, sources: Sequence[str] | None) -> int:
         """Return how many chunks these sources have; None for all."""

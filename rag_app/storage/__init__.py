@@ -8,6 +8,7 @@ from rag_app.storage.documents import DocumentWriter
 from rag_app.storage.embedded import start_embedded
 from rag_app.storage.key_store import ApiKey, KeyStore
 from rag_app.storage.listing import DocumentPage, StoredDocument, alist_documents
+from rag_app.storage.next_index import NextIndex
 from rag_app.storage.shadow_store import Comparison, ShadowStore
 from rag_app.storage.statistics import SourceStatistics, TenantStatistics, tenant_statistics
 from rag_app.storage.vector_store import TenantPGVectorStore
@@ -22,6 +23,7 @@ __all__ = [
     "DocumentPage",
     "DocumentWriter",
     "KeyStore",
+    "NextIndex",
     "ShadowStore",
     "SourceStatistics",
     "StoredDocument",

@@ -9,13 +9,14 @@ from typing import Any, LiteralString, NamedTuple
 
 from sqlalchemy import text
 
-from rag_app.errors import IndexMismatchError
 from rag_app.filters import FieldFilter
 from rag_app.schema import RetrievalQuery, TenantSnapshot
 from rag_app.storage.database import Database
+from rag_app.storage.index_settings import INDEX_SETTINGS, require_same_index
 
 _GENERATION: LiteralString = """
-    SELECT generation, ef_search FROM rag_app.tenants LEFT JOIN rag_app.dense_indexes USING (tenant)
+    SELECT generation, ef_search, (SELECT value FROM rag_app.index_settings WHERE name = 'embedding') AS embedding
+    FROM rag_app.tenants LEFT JOIN rag_app.dense_indexes USING (tenant)
     WHERE tenant = %(tenant)s
 """
 _SOURCES: LiteralString = """
@@ -31,7 +32,6 @@ _MATCHING: LiteralString = """
         WHERE NOT coalesce((metadata -> key) @> ANY (ARRAY(SELECT jsonb_array_elements(listed::jsonb))), false)
     )
 """
-_SETTINGS = text("SELECT name, value FROM rag_app.index_settings")
 _CLAIM = text("INSERT INTO rag_app.index_settings VALUES (:name, :value) ON CONFLICT DO NOTHING")
 
 
@@ -65,7 +65,7 @@ class TenantCatalog:
         """
         known = self._snapshots.get(tenant)
         now: Sequence[Any] = await self._database.afetch(tenant, _GENERATION, {})
-        generation, ef_search = now[0] if now else (0, None)
+        generation, ef_search, embedding = now[0] if now else (0, None, None)
         if known is None or known.generation != generation:
             rows = await self._database.afetch(tenant, _SOURCES, {})
             counted = [row for row in rows if row.source is not None]
@@ -75,8 +75,8 @@ class TenantCatalog:
                 {row.source: row.documents for row in counted},
                 {row.source: row.chunks for row in counted},
             )
-        if known.ef_search != ef_search:
-            known = replace(known, ef_search=ef_search)
+        if (known.ef_search, known.embedding) != (ef_search, embedding):
+            known = replace(known, ef_search=ef_search, embedding=embedding)
         self._snapshots[tenant] = known
         self._snapshots.move_to_end(tenant)
         if len(self._snapshots) > self._max_tenants:
@@ -98,6 +98,7 @@ class TenantCatalog:
             query.doc_ids, chunks = await self.amatching(query.tenant, query.filters, query.sources)
         if snapshot is not None:
             query.generation = snapshot.generation
+            query.stored_embedding = snapshot.embedding
             query.ef_search = snapshot.ef_search if chunks > self._exact_limit else None
 
     async def amatching(
@@ -128,10 +129,9 @@ class TenantCatalog:
         with self._database.transaction() as connection:
             if claim:
                 connection.execute(_CLAIM, [{"name": name, "value": value} for name, value in expected.items()])
-            stored = {name: value for name, value in connection.execute(_SETTINGS)}
-            for name, value in expected.items():
-                if stored.get(name, value) != value:
-                    raise IndexMismatchError(
-                        f"the stored index was built with {name} {stored[name]!r}, the configuration now asks for "
-                        f"{value!r}: set it back, or ingest into an empty database"
-                    )
+            require_same_index(expected, {row.name: row.value for row in connection.execute(INDEX_SETTINGS)})
+
+    def index_settings(self) -> dict[str, str]:
+        """Return what the stored index was built with; nothing before anything was stored."""
+        with self._database.transaction() as connection:
+            return {row.name: row.value for row in connection.execute(INDEX_SETTINGS)}

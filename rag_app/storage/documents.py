@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any, LiteralString
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from rag_app.errors import UnstorableError
 from rag_app.schema import ParsedDocument
 from rag_app.storage.database import Database
+from rag_app.storage.index_settings import INDEX_SETTINGS, require_same_index
 from rag_app.storage.staging import Row, as_halfvec, as_jsonb, insert_many
 
 TOLD_GENERATIONS = 1000  # so many generations of deletions are remembered; who knows an older state reads all anew
@@ -38,7 +39,7 @@ _DOCUMENT_COLUMNS = {
     "chunks": "int4",
 }
 _PARENT_COLUMNS = {"doc_id": "text", "parent_id": "text", "text": "text", "start_char": "int4"}
-_CHUNK_COLUMNS = {
+CHUNK_COLUMNS = {
     "doc_id": "text",
     "source": "text",
     "node_id": "text",
@@ -73,10 +74,16 @@ _SETTLE = text("UPDATE rag_app.tenants SET settled = :settled WHERE tenant = :te
 
 
 class DocumentWriter:
-    """Writes and deletes documents; every method may raise `DatabaseUnavailableError`."""
+    """Writes and deletes documents; every method may raise `DatabaseUnavailableError`.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where they are.
+        built_with: what the vectors and tokens of what it writes are made with, as the index's settings name it.
+    """
+
+    def __init__(self, database: Database, built_with: Mapping[str, str] | None = None) -> None:
         self._database = database
+        self._built_with = dict(built_with or {})
 
     def hashes(self, tenant: str, doc_ids: Iterable[str]) -> dict[str, str]:
         """Return the content hash of each of these documents that is stored."""
@@ -93,11 +100,13 @@ class DocumentWriter:
         """Store documents of different ids in place of what was stored under these, all or none.
 
         Raises:
+            IndexMismatchError: the index is built with something else by now.
             UnstorableError: one of them can not be stored as it is.
         """
         with _refusals(), self._database.transaction(tenant) as connection:
             own = {"tenant": tenant}
             generation = connection.scalar(_NEXT_GENERATION, own)
+            require_same_index(self._built_with, {row.name: row.value for row in connection.execute(INDEX_SETTINGS)})
             insert_many(
                 connection,
                 "documents",
@@ -110,9 +119,7 @@ class DocumentWriter:
             connection.execute(_CLEAR_CHUNKS, written)
             connection.execute(_CLEAR_PARENTS, written)
             insert_many(connection, "parents", _PARENT_COLUMNS, chain.from_iterable(map(_parent_rows, documents)), own)
-            insert_many(
-                connection, "data_chunks", _CHUNK_COLUMNS, chain.from_iterable(map(_chunk_rows, documents)), own
-            )
+            insert_many(connection, "data_chunks", CHUNK_COLUMNS, chain.from_iterable(map(_chunk_rows, documents)), own)
 
     def delete(self, tenant: str, doc_id: str) -> bool:
         """Delete the document with its parents and chunks; False if there was none."""

@@ -130,7 +130,7 @@ def test_other_settings_than_the_claimed_are_refused_with_both_values_and_advice
         catalog.verify_index({**SETTINGS, name: "other-2"}, claim=claim)
     assert str(caught.value) == (
         f"the stored index was built with {name} {SETTINGS[name]!r}, the configuration now asks for 'other-2': "
-        "set it back, or ingest into an empty database"
+        "set it back, or run rag-app reindex, which makes the index anew while the application goes on serving"
     )
     catalog.verify_index(SETTINGS)
 
