@@ -38,12 +38,11 @@ from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import start_embedded
-from rag_app.tokens import EstimatedTokenCounter
 
 SIZES = (100, 1_000, 10_000, 100_000)
 QUESTIONS = 100
 WORDS = 35
-MOST_TOKENS = 120  # so that neither side cuts it
+MOST_TOKENS = 512  # so that neither side cuts one
 HNSW = {"hnsw_m": 16, "hnsw_ef_construction": 64, "hnsw_ef_search": 40, "hnsw_dist_method": "vector_cosine_ops"}
 
 Search = Callable[[str], list[NodeWithScore]]
@@ -83,7 +82,7 @@ def stock(documents: list[Document], url: str, table: str) -> tuple[Search, dict
         embed_dim=embed_model.embed_dim,
         hnsw_kwargs=HNSW.copy(),
     )
-    nodes = SentenceSplitter(chunk_size=256, chunk_overlap=0).get_nodes_from_documents(documents)
+    nodes = SentenceSplitter(chunk_size=2 * MOST_TOKENS, chunk_overlap=0).get_nodes_from_documents(documents)
     index = VectorStoreIndex(
         nodes, storage_context=StorageContext.from_defaults(vector_store=store), embed_model=embed_model
     )
@@ -184,12 +183,13 @@ def main(squad: Path | None, sizes: Sequence[int], rounds: int, out: Path | None
     rng = random.Random(0)  # noqa: S311 - not for cryptography
     sentences = sentences_of(squad, rng)
     asked = questions_of(squad, sentences, QUESTIONS, rng)
-    counter = EstimatedTokenCounter()
-    given = (text for text in texts(sentences, rng, WORDS) if counter.count(text) <= MOST_TOKENS)
+    given = texts(sentences, rng, WORDS)
+    uncut = {"child_tokens": MOST_TOKENS}
     rows: list[Mapping[str, float]] = []
     embedding = {"kind": f"{__name__}:{Remembered.__name__}"}
     print(f"{QUESTIONS} questions, {rounds} rounds in turn; ratios: rag_app / stock, median (least-most) of the rounds")
-    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder, embedding=embedding) as app:
+    settings = {"embedding": embedding, "ingestion": uncut}
+    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder, **settings) as app:
         for size in sizes:
             bodies = list(islice(given, size))
             embed_model = Remembered()

@@ -27,7 +27,7 @@ def test_an_answer_cites_sources_that_open_at_the_quoted_place(open_page: OpenPa
     page = open_page(key)
     ask(page, QUESTION)
     answered(page)
-    assert "قسط" in page.locator(".answer .text").inner_text()
+    assert "شهریه" in page.locator(".answer .text").inner_text()
     citation = page.locator(".cite").first
     citation.click()
     source = page.get_by_role("dialog")

@@ -123,8 +123,8 @@ def test_every_command_that_opens_a_database_accepts_profile_config_and_data_dir
     of_models = {"models list", "models pull", "models path", "models export"}
     assert set(found) == {
         "chat", "db upgrade", "db downgrade", "db current", "db reindex", "delete", "doctor", "eval", "flags get",
-        "flags history", "flags list", "flags set", "flags unset", "ingest", "retrieve", "shadow report", "stats",
-        "verify",
+        "flags history", "flags list", "flags set", "flags unset", "ingest", "keys create", "keys list", "keys revoke",
+        "retrieve", "serve", "shadow report", "stats", "verify",
     } | of_models  # fmt: skip
     for name in set(found) - of_models:
         command = found[name]

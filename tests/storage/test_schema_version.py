@@ -115,6 +115,7 @@ def test_upgrade_brings_a_fresh_database_to_the_latest_version(database: Databas
     assert schema_version.current(database) == LATEST
     assert tables(database) == {
         "alembic_version",
+        "api_keys",
         "data_chunks",
         "deletions",
         "dense_indexes",
