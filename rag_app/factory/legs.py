@@ -11,13 +11,16 @@ from rag_app.config import Settings
 from rag_app.embeddings import Embedding
 from rag_app.kinds import is_shipped, open_own
 from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever
-from rag_app.storage import ChunkReader, TenantPGVectorStore
+from rag_app.retrievers.dense import DenseStore
+from rag_app.retrievers.stores import MemoryStore
+from rag_app.storage import ChunkReader, Database, TenantPGVectorStore, VectorReader
 
 
 @dataclass(frozen=True)
 class Parts:
     """What the shipped legs are made of."""
 
+    database: Database
     vector_store: TenantPGVectorStore
     reader: ChunkReader
     embedding: Embedding
@@ -56,9 +59,15 @@ def _dense(settings: Settings, parts: Parts) -> BaseRetriever:
     if not is_shipped("dense", kind):
         leg: BaseRetriever = open_own("dense", kind, {}, BaseRetriever)
         return leg
-    return DenseLeg(
-        parts.vector_store, parts.embedding.model, parts.loop, similarity_top_k=settings.retrieval.dense_top_k
-    )
+    top_k = settings.retrieval.dense_top_k
+    return DenseLeg(_dense_store(settings, parts), parts.embedding.model, parts.loop, similarity_top_k=top_k)
+
+
+def _dense_store(settings: Settings, parts: Parts) -> DenseStore:
+    if settings.retrieval.dense == "memory":
+        max_bytes = int(settings.retrieval.memory_store_mb * 1e6)
+        return MemoryStore(VectorReader(parts.database), parts.reader, max_bytes=max_bytes)
+    return parts.vector_store
 
 
 def _sparse(settings: Settings, parts: Parts) -> BaseRetriever:

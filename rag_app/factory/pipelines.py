@@ -99,7 +99,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
         read=indexes.aread,
-        retriever=fused(settings, Parts(vector_store, reader, embedding, indexes, loop)),
+        retriever=fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop)),
         rerankers=rerankers_of(settings),
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),

@@ -9,9 +9,11 @@ from rag_app.storage.embedded import start_embedded
 from rag_app.storage.shadow_store import Comparison, ShadowStore
 from rag_app.storage.statistics import SourceStatistics, TenantStatistics, tenant_statistics
 from rag_app.storage.vector_store import TenantPGVectorStore
+from rag_app.storage.vectors import ChunkVectors, VectorReader
 
 __all__ = [
     "ChunkReader",
+    "ChunkVectors",
     "Comparison",
     "Database",
     "DenseIndexStatus",
@@ -22,6 +24,7 @@ __all__ = [
     "TenantCatalog",
     "TenantPGVectorStore",
     "TenantStatistics",
+    "VectorReader",
     "start_embedded",
     "tenant_statistics",
 ]
