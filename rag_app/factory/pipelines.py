@@ -8,7 +8,7 @@ from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
 from rag_app.factory.embedding import opened_embedding
-from rag_app.factory.legs import Parts, fused
+from rag_app.factory.legs import Follower, Parts, fused
 from rag_app.factory.rerankers import rerankers_of
 from rag_app.flags import FlagService
 from rag_app.gemini import render_chunk, render_context
@@ -44,6 +44,7 @@ class Components:
     bm25_indexes: BM25Indexes
     retrieval: RetrievalPipeline
     service: RetrievalService
+    followers: tuple[Follower, ...]
 
 
 def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService) -> Components:
@@ -95,11 +96,12 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         similarity_top_k=settings.retrieval.sparse_top_k,
         max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
     )
+    hybrid, followers = fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop))
     retrieval = RetrievalPipeline(
         analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
         read=indexes.aread,
-        retriever=fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop)),
+        retriever=hybrid,
         rerankers=rerankers_of(settings),
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),
@@ -126,7 +128,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service)
+    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service, followers)
 
 
 def _router(settings: Settings) -> QueryRouter:

@@ -28,6 +28,20 @@ _CHANGES: LiteralString = """
         ON chunk.tenant = %(tenant)s AND chunk.doc_id = changed.doc_id
     ORDER BY id
 """
+_STAND: LiteralString = "SELECT generation, settled FROM rag_app.tenants WHERE tenant = %(tenant)s"
+_WRITTEN: LiteralString = """
+    SELECT doc_id, chunks FROM rag_app.documents WHERE tenant = %(tenant)s AND generation > %(since)s
+    ORDER BY generation, doc_id
+"""
+_DELETED: LiteralString = """
+    SELECT doc_id FROM rag_app.deletions WHERE tenant = %(tenant)s AND generation > %(since)s
+"""
+_NODE_IDS: LiteralString = "SELECT node_id FROM rag_app.data_chunks WHERE tenant = %(tenant)s"
+_OF_DOCUMENTS: LiteralString = """
+    SELECT node_id, doc_id, source, halfvec_send(embedding) AS vector FROM rag_app.data_chunks
+    WHERE tenant = %(tenant)s AND doc_id = ANY(%(doc_ids)s) ORDER BY id
+"""
+NOTHING = -1  # the generation of an index that holds nothing
 
 
 class ChunkVectors(NamedTuple):
@@ -64,6 +78,21 @@ class VectorChanges(NamedTuple):
     doc_ids: frozenset[str]
 
 
+class Pending(NamedTuple):
+    """What an index that is kept elsewhere lacks.
+
+    Attributes:
+        generation: the tenant's generation, which the index will be of.
+        written: the documents written since, in the order of writing, and how many chunks each has.
+        deleted: the documents deleted since that are not written anew; None if that can not be told, and what the index
+            holds is to be compared with what is stored.
+    """
+
+    generation: int
+    written: Sequence[tuple[str, int]]
+    deleted: Sequence[str] | None
+
+
 class VectorReader:
     """Reads vectors of one tenant at a time, in a thread; every method may raise `DatabaseUnavailableError`."""
 
@@ -83,6 +112,34 @@ class VectorReader:
         return VectorChanges(
             rows[0].generation, _chunks(rows), frozenset(row.doc_id for row in rows if row.doc_id is not None)
         )
+
+    def generation(self, tenant: str) -> int:
+        """Return the tenant's generation; 0 if nothing was ever stored."""
+        stand = self._database.fetch(tenant, _STAND, {})
+        return int(stand[0].generation) if stand else 0
+
+    def pending(self, tenant: str, since: int) -> Pending:
+        """Return what an index of generation `since` lacks; all, if that is one that the tenant never had."""
+        with self._database.snapshot(tenant) as fetch:
+            stand = fetch(tenant, _STAND, {})
+            generation, settled = stand[0] if stand else (0, 0)
+            known = since if since <= generation else NOTHING
+            written = fetch(tenant, _WRITTEN, {"since": known})
+            deleted = fetch(tenant, _DELETED, {"since": known}) if settled <= known else None
+        again = {row.doc_id for row in written}
+        return Pending(
+            generation,
+            [(row.doc_id, row.chunks) for row in written],
+            None if deleted is None else sorted({row.doc_id for row in deleted} - again),
+        )
+
+    def of_documents(self, tenant: str, doc_ids: Sequence[str]) -> ChunkVectors:
+        """Return the vectors of the documents' chunks as they are now; of one deleted meanwhile there are none."""
+        return _chunks(self._database.fetch(tenant, _OF_DOCUMENTS, {"doc_ids": list(doc_ids)}))
+
+    def node_ids(self, tenant: str) -> list[str]:
+        """Return the ids of all chunks of the tenant."""
+        return [row.node_id for row in self._database.fetch(tenant, _NODE_IDS, {})]
 
 
 def _chunks(rows: Sequence[Any]) -> ChunkVectors:

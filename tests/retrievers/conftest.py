@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -9,21 +9,26 @@ from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
 from rag_app.retrievers import DenseLeg
 from rag_app.retrievers.stores import MemoryStore
+from rag_app.retrievers.stores.qdrant import QdrantOptions, QdrantStore
 from rag_app.schema import RequestOptions, RetrievalQuery
 from rag_app.storage import ChunkReader, VectorReader
 from rag_app.trace import Trace
 
 LEGS = ("dense", "bm25")
-FURTHER = ("memory",)  # kinds of legs that the application does not have by itself
+FURTHER = ("memory", "qdrant")  # kinds of legs that the application does not have by itself
 RETRIEVERS = (*LEGS, *FURTHER, "hybrid")
 
 
 @pytest.fixture(scope="session")
-def further(app: RagApp) -> dict[str, BaseRetriever]:
+def further(app: RagApp) -> Iterator[dict[str, BaseRetriever]]:
     """A leg of each further kind, on the database of the application."""
-    database = app.database
-    reader, vectors, embedding = ChunkReader(database), VectorReader(database), HashingEmbedding()
-    return {"memory": DenseLeg(MemoryStore(vectors, reader), embedding, app.loop)}
+    database, embedding = app.database, HashingEmbedding()
+    qdrant = QdrantStore(
+        QdrantOptions(), database, embed_dim=embedding.embed_dim, fingerprint=embedding.fingerprint, patience_s=20
+    )
+    stores = {"memory": MemoryStore(VectorReader(database), ChunkReader(database)), "qdrant": qdrant}
+    yield {name: DenseLeg(store, embedding, app.loop) for name, store in stores.items()}
+    qdrant.close()
 
 
 @pytest.fixture(params=RETRIEVERS)
