@@ -11,10 +11,10 @@ from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
 from rag_app.embeddings import Embedding
 from rag_app.kinds import extra_of, is_shipped, open_own
-from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever
+from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever, PostgresFtsLeg
 from rag_app.retrievers.dense import DenseStore
 from rag_app.retrievers.stores import MemoryStore
-from rag_app.storage import ChunkReader, Database, TenantPGVectorStore, VectorReader
+from rag_app.storage import ChunkReader, Database, TenantPGVectorStore, TextSearch, VectorReader
 
 if TYPE_CHECKING:
     from rag_app.retrievers.stores.qdrant import QdrantStore
@@ -49,6 +49,7 @@ def fused(settings: Settings, parts: Parts) -> tuple[HybridRetriever, tuple[Foll
 
     Raises:
         ConfigurationError: a leg of one's own can not be made, or a package is missing.
+        StorageError: an index that a leg needs can not be made.
     """
     options = settings.retrieval
     legs: dict[str, BaseRetriever] = {}
@@ -112,4 +113,8 @@ def _sparse(settings: Settings, parts: Parts) -> BaseRetriever:
     if not is_shipped("sparse", kind):
         leg: BaseRetriever = open_own("sparse", kind, {}, BaseRetriever)
         return leg
+    if kind == "postgres_fts":
+        search = TextSearch(parts.database)
+        search.prepare()
+        return PostgresFtsLeg(search, parts.reader, parts.loop, similarity_top_k=settings.retrieval.sparse_top_k)
     return BM25Leg(parts.bm25_indexes, parts.reader, parts.loop)

@@ -8,10 +8,12 @@ from rag_app.storage.documents import DocumentWriter
 from rag_app.storage.embedded import start_embedded
 from rag_app.storage.shadow_store import Comparison, ShadowStore
 from rag_app.storage.statistics import SourceStatistics, TenantStatistics, tenant_statistics
+from rag_app.storage.text_search import AskedMatch, TextSearch
 from rag_app.storage.vector_store import TenantPGVectorStore
 from rag_app.storage.vectors import ChunkVectors, VectorReader
 
 __all__ = [
+    "AskedMatch",
     "ChunkReader",
     "ChunkVectors",
     "Comparison",
@@ -24,6 +26,7 @@ __all__ = [
     "TenantCatalog",
     "TenantPGVectorStore",
     "TenantStatistics",
+    "TextSearch",
     "VectorReader",
     "start_embedded",
     "tenant_statistics",

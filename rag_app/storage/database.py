@@ -23,7 +23,8 @@ from rag_app.storage.connections import AsyncConnections
 from rag_app.storage.connections import Connection as AsyncConnection
 
 SCHEMA = "rag_app"
-_POLL_S = 0.1
+BUILDING = "building an index"  # takes turns: two concurrent builds on one table would wait for each other
+_POLL_S = 0.2
 
 # One round trip; the settings end with the transaction, so nothing leaks over pooled connections. A plan for any tenant
 # would serve the small ones or the large ones badly, and fits no index of one tenant.

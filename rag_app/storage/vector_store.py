@@ -16,7 +16,7 @@ from rag_app.errors import InvalidInputError
 from rag_app.schema import RetrievalQuery, checked_name
 from rag_app.storage.database import SCHEMA, Database, Fetch
 
-_WITHIN: LiteralString = """
+WITHIN: LiteralString = """
     tenant = %(tenant)s AND (%(sources)s::text[] IS NULL OR source = ANY(%(sources)s))
         AND (%(doc_ids)s::text[] IS NULL OR doc_id = ANY(%(doc_ids)s))
 """
@@ -69,8 +69,8 @@ class TenantPGVectorStore(PGVectorStore):
             async_engine=create_async_engine(database.url),  # it asks for one, which never connects
         )
         self._database = database
-        self._exact = _EXACT.format(within=_WITHIN)
-        self._indexed = _INDEXED.format(within=_WITHIN, embed_dim=int(embed_dim))
+        self._exact = _EXACT.format(within=WITHIN)
+        self._indexed = _INDEXED.format(within=WITHIN, embed_dim=int(embed_dim))
 
     @classmethod
     def class_name(cls) -> str:

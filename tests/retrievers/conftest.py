@@ -7,15 +7,15 @@ from llama_index.core.base.base_retriever import BaseRetriever
 
 from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
-from rag_app.retrievers import DenseLeg
+from rag_app.retrievers import DenseLeg, PostgresFtsLeg
 from rag_app.retrievers.stores import MemoryStore
 from rag_app.retrievers.stores.qdrant import QdrantOptions, QdrantStore
 from rag_app.schema import RequestOptions, RetrievalQuery
-from rag_app.storage import ChunkReader, VectorReader
+from rag_app.storage import ChunkReader, TextSearch, VectorReader
 from rag_app.trace import Trace
 
 LEGS = ("dense", "bm25")
-FURTHER = ("memory", "qdrant")  # kinds of legs that the application does not have by itself
+FURTHER = ("memory", "qdrant", "postgres_fts")  # kinds of legs that the application does not have by itself
 RETRIEVERS = (*LEGS, *FURTHER, "hybrid")
 
 
@@ -27,7 +27,10 @@ def further(app: RagApp) -> Iterator[dict[str, BaseRetriever]]:
         QdrantOptions(), database, embed_dim=embedding.embed_dim, fingerprint=embedding.fingerprint, patience_s=20
     )
     stores = {"memory": MemoryStore(VectorReader(database), ChunkReader(database)), "qdrant": qdrant}
-    yield {name: DenseLeg(store, embedding, app.loop) for name, store in stores.items()}
+    search, reader = TextSearch(database), ChunkReader(database)
+    search.prepare()
+    dense = {name: DenseLeg(store, embedding, app.loop) for name, store in stores.items()}
+    yield {**dense, "postgres_fts": PostgresFtsLeg(search, reader, app.loop)}
     qdrant.close()
 
 
