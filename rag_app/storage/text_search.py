@@ -23,6 +23,7 @@ from rag_app.storage.vector_store import WITHIN
 logger = get_logger(__name__)
 
 ROLE = "rag_app_words"
+_MEMORY = "64MB"  # a few kilobytes for each chunk that matches
 _STATE = text("""
     SELECT (SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('rag_app.chunks_words')) AS is_built,
         EXISTS (
@@ -60,7 +61,8 @@ _WORDS: LiteralString = """
     FROM unnest(%(matches)s::text[]) AS match, phraseto_tsquery('simple', match) AS lexemes WHERE numnode(lexemes) > 0
 """
 # With weights of 1, `ts_rank` is a sum over the words of a query that nears 1 for one that is repeated, divided by
-# their number. Of what a word of the question may stand for the best counts.
+# their number. Of what a word of the question may stand for the best counts. Chunks go by their number until the end:
+# beside a vector even a short text lies outside of the row.
 _FOUND: LiteralString = """
     WITH asked AS MATERIALIZED (
         SELECT word, weight, similarity, count(*) AS size,
@@ -71,12 +73,19 @@ _FOUND: LiteralString = """
         WHERE numnode(lexemes) > 0 GROUP BY word, weight, similarity
     ),
     found AS MATERIALIZED (
-        SELECT node_id, to_tsvector('simple', tokens) AS held FROM rag_app.data_chunks WHERE {within}
+        SELECT id, to_tsvector('simple', tokens) AS held FROM rag_app.data_chunks WHERE {within}
+    ),
+    ranked AS MATERIALIZED (
+        SELECT id, word, weight, similarity * least(1, size * ts_rank('{{1,1,1,1}}', held, query)) AS score
+        FROM found JOIN asked ON held @@ query
+    ),
+    best AS MATERIALIZED (
+        SELECT id, sum(weight * score) AS score
+        FROM (SELECT id, weight, max(score) AS score FROM ranked GROUP BY id, word, weight) AS of_word
+        GROUP BY id ORDER BY score DESC, id LIMIT %(limit)s
     )
-    SELECT node_id, sum(weight * best) AS score FROM (
-        SELECT node_id, weight, max(similarity * least(1, size * ts_rank('{{1,1,1,1}}', held, query))) AS best
-        FROM found JOIN asked ON held @@ query GROUP BY node_id, word, weight
-    ) AS of_word GROUP BY node_id ORDER BY score DESC, node_id LIMIT %(limit)s
+    SELECT node_id, score FROM best JOIN rag_app.data_chunks USING (id) WHERE tenant = %(tenant)s
+    ORDER BY score DESC, id
 """
 
 
@@ -166,7 +175,7 @@ class TextSearch:
 
 def _settings(words: str) -> dict[str, str]:
     """Return PostgreSQL's settings for a query that sees the chunks with these words alone."""
-    return {"role": ROLE, "rag_app.words": words}
+    return {"role": ROLE, "rag_app.words": words, "work_mem": _MEMORY}
 
 
 def _parameters(
