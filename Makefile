@@ -34,9 +34,10 @@ bench-rerank: $(VENV)/dev ## Compare the cross-encoder with stock's at full size
 	$(BIN)/python benchmarks/rerank/anytime.py $(if $(SQUAD),--squad "$(SQUAD)")
 	$(BIN)/python benchmarks/rerank/concurrency.py $(if $(SQUAD),--squad "$(SQUAD)")
 
-bench-serving: $(VENV)/dev ## Inject faults into 10,000 requests, and time what serving adds to one
+bench-serving: $(VENV)/dev ## Inject faults into 10,000 requests, time what serving adds to one, and load the server
 	$(BIN)/python benchmarks/faults/run.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/server/load.py
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_app import RagApp
+from rag_app.cli.chat import converse
 from rag_app.cli.render import render_explanation, render_result, render_summary
 from rag_app.cross_encoder import find_model
 from rag_app.errors import ComponentError
@@ -16,18 +17,23 @@ from rag_app.errors import ComponentError
 INSTITUTE = Path(__file__).parent / "institute"
 TENANT = "avanema"
 ASKED = ("q01", "q02", "q03", "q04", "q05", "q06", "q07", "q08", "q09", "q10")
+CONVERSATION = ("دورهٔ آیلتس دارین؟", "شهریه‌ش چقدره؟")
 
 NEXT = """
 What to do next
   rag-app ingest FOLDER --tenant my-shop             your own .txt, .md, .jsonl and FAQ .csv files
   rag-app retrieve "سوال" --tenant my-shop --explain  how each chunk came in, or why it was dropped
+  rag-app chat --tenant my-shop                      answers in the terminal, with their sources
   rag-app --help                                     every command
   README.md                                          the same in ten lines of Python
 (The command is in .venv/bin. It stores under .rag_app here; another place: --data-dir DIR, or DATABASE_URL.)"""
 
 
 def main(data_dir: Path, model: str | None = None) -> None:
-    """Ingest the sample, ask ten questions, and show one of them in full; rerank with `model`, or one that is here."""
+    """Ingest the sample, ask ten questions, show one of them in full, and hold a short conversation.
+
+    Rerank with `model`, or one that is here.
+    """
     logging.basicConfig(level=logging.WARNING)
     lines = (INSTITUTE / "questions.jsonl").read_text("utf-8").splitlines()
     questions = {entry["id"]: entry for entry in map(json.loads, lines)}
@@ -66,7 +72,15 @@ def main(data_dir: Path, model: str | None = None) -> None:
         print(f"══ The first question over all sources, in full\n{render_result(result)}\n")
         print(f"══ How each chunk came in, or why it was dropped\n{render_explanation(result)}\n")
         print(f"══ The context, ready for Gemini\n{result.context}")
+        print(f"══ A conversation, answered by {app.chat.llm}")
+        converse(app, TENANT, map(asked, CONVERSATION))
     print(NEXT)
+
+
+def asked(question: str) -> str:
+    """Print a question of the conversation and return it."""
+    print(f"> \u2068{question}\u2069")
+    return question
 
 
 def choose_reranker(model: str | None) -> tuple[dict[str, Any], str]:

@@ -18,7 +18,16 @@ from rag_app.background import BackgroundLoop
 from rag_app.chat import checked_history
 from rag_app.config import Settings, load_settings
 from rag_app.cross_encoder import Status
-from rag_app.factory import build, open_chat, open_database, open_flags, open_requests, prepare_schema
+from rag_app.errors import InvalidInputError
+from rag_app.factory import (
+    build,
+    open_chat,
+    open_configured_llm,
+    open_database,
+    open_flags,
+    open_requests,
+    prepare_schema,
+)
 from rag_app.ingestion import Progress
 from rag_app.llms import aclose_llm
 from rag_app.logs import get_logger
@@ -27,7 +36,7 @@ from rag_app.query_engine import AStreamAnswer, RagChatEngine, RagQueryEngine, R
 from rag_app.readers import Item
 from rag_app.request import RetrievalOptions
 from rag_app.schema import Answer, AnswerEvent, IngestReport, RetrievalResult, checked_name
-from rag_app.storage import DenseIndexStatus, TenantStatistics, tenant_statistics
+from rag_app.storage import DenseIndexStatus, DocumentPage, TenantStatistics, alist_documents, tenant_statistics
 
 logger = get_logger(__name__)
 
@@ -59,15 +68,17 @@ class RagApp:
             prepare_schema(settings, self.database)
             self.flags = open_flags(settings, self.database)
             opened.callback(self.flags.close)
-            self._components = build(settings, self.database, self.loop, self.flags)
+            llm = open_configured_llm(settings)
+            opened.callback(self.loop.call, aclose_llm, llm)
+            self._components = build(settings, self.database, self.loop, self.flags, llm)
             for follower in self._components.followers:
                 opened.callback(follower.close)
             self.service = self._components.service
             self.pipeline = self._components.retrieval
             opened.callback(self.loop.call, self.service.aclose)
+            opened.callback(self.loop.call, self._components.counters.aclose)
             self._requests = open_requests(settings)
-            self.chat, self._llm = open_chat(settings, self.service)
-            opened.callback(self.loop.call, aclose_llm, self._llm)
+            self.chat = open_chat(settings, self.service, llm, self._components.counters.counter)
             self._indexing = ThreadPoolExecutor(1, thread_name_prefix="rag_app-index")
             opened.callback(self._indexing.shutdown)
             rerankers = self.pipeline.rerankers.values()
@@ -250,6 +261,29 @@ class RagApp:
             partial(self.astream_answer, tenant=tenant, **options),
         )
 
+    def documents(
+        self, *, tenant: str, source: str | None = None, limit: int = 100, after: str | None = None
+    ) -> DocumentPage:
+        """List what a tenant has stored, in the order of the ids.
+
+        Args:
+            tenant: whose documents.
+            source: those of this source alone.
+            limit: how many at most, 1 or more.
+            after: the `next` of the page before.
+
+        Raises:
+            InvalidInputError: `tenant` or `source` can not be used, or `limit` is below 1.
+            DatabaseUnavailableError: the database does not answer.
+        """
+        return self.loop.call(self._page, tenant, source, limit, after)
+
+    async def adocuments(
+        self, *, tenant: str, source: str | None = None, limit: int = 100, after: str | None = None
+    ) -> DocumentPage:
+        """Do what `documents` does, without blocking the loop."""
+        return await self.loop.acall(self._page, tenant, source, limit, after)
+
     def warm_up(self) -> tuple[Status, ...]:
         """Load the models that the pipeline needs, wait for them, and return what can be told of each.
 
@@ -315,6 +349,16 @@ class RagApp:
         """
         held = self._components.bm25_indexes.generation(checked_name("tenant", tenant))
         return tenant_statistics(self.database, self._components.dense_indexes, tenant, bm25_generation=held)
+
+    async def _page(self, tenant: str, source: str | None, limit: int, after: str | None) -> DocumentPage:
+        if limit < 1:
+            raise InvalidInputError(f"limit must be 1 or more, not {limit}")
+        checked_name("tenant", tenant)
+        if source is not None:
+            checked_name("source", source)
+        if after is not None:
+            checked_name("after", after)
+        return await alist_documents(self.database, tenant, source=source, limit=limit, after=after)
 
     def _follow_in_background(self, tenant: str, *further: Callable[[str], object]) -> None:
         """Have indexes follow a write, one after the other; what fails costs no caller anything."""

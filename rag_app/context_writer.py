@@ -7,9 +7,31 @@ from dataclasses import dataclass
 
 from llama_index.core.schema import NodeWithScore
 
-from rag_app.schema import Emptiness, QueryAnalysis, RetrievalQuery, RetrievalResult, TokenCounter
+from rag_app.errors import ComponentError
+from rag_app.logs import get_logger
+from rag_app.schema import (
+    ContextTokenCounter,
+    Emptiness,
+    QueryAnalysis,
+    RetrievalQuery,
+    RetrievalResult,
+    TokenCounter,
+)
+
+logger = get_logger(__name__)
 
 RenderContext = Callable[[Sequence[NodeWithScore]], str]
+REQUEST_S = 1.0  # what a request to count a context may take, if the query has so long
+
+
+@dataclass(frozen=True)
+class Context:
+    """Chunks as the model reads them, and what they cost, by the counter of this name."""
+
+    nodes: tuple[NodeWithScore, ...]
+    text: str
+    tokens: int
+    token_counter: str
 
 
 @dataclass(frozen=True)
@@ -19,44 +41,65 @@ class ContextWriter:
     Attributes:
         render: makes the context's text of the chunks.
         counter: counts its tokens.
+        final_counter: counts those of the finished context in place of `counter`, which stands in where it fails.
     """
 
     render: RenderContext
     counter: TokenCounter
+    final_counter: ContextTokenCounter | None = None
 
-    def within_budget(self, query: RetrievalQuery, nodes: list[NodeWithScore]) -> list[NodeWithScore]:
-        """Drop the last chunks while the context is over the query's budget, whatever was done before."""
-        budget = query.budget
-        while budget is not None and nodes and self.counter.count(self.render(nodes)) > budget.total:
-            query.trace.drop(nodes[-1].node.node_id, "context", f"does not fit the budget of {budget.total} tokens")
+    async def awrite(self, query: RetrievalQuery, nodes: Sequence[NodeWithScore]) -> Context:
+        """Return the context of the chunks, without the last ones while it is over the budget of the query."""
+        final = self.final_counter
+        while nodes:
+            text = self.render(nodes)
+            tokens = await self._acount(final, query, text) if final is not None else None
+            if tokens is None:
+                final, tokens = None, self.counter.count(text)
+            if query.budget is None or tokens <= query.budget.total:
+                return Context(tuple(nodes), text, tokens, (final or self.counter).name)
+            reason = f"does not fit the budget of {query.budget.total} tokens"
+            query.trace.drop(nodes[-1].node.node_id, "context", reason)
             nodes = nodes[:-1]
-        return nodes
+        return self.nothing()
+
+    async def _acount(self, final: ContextTokenCounter, query: RetrievalQuery, text: str) -> int | None:
+        """Ask for the tokens of a context; None, which is noted, if there is no answer in time."""
+        try:
+            return await final.acount(text, timeout_s=min(REQUEST_S, query.deadline.remaining()))
+        except ComponentError as error:
+            query.trace.degrade("context", final.name, error, self.counter.name)
+            logger.warning("ProductionRAG context: %s failed, %s serves: %s", final.name, self.counter.name, error)
+            return None
+
+    def nothing(self) -> Context:
+        """Return the context of no chunks."""
+        return Context((), "", 0, self.counter.name)
 
     def result(
         self,
         query: RetrievalQuery,
         method: str,
-        nodes: Sequence[NodeWithScore],
+        context: Context,
         *,
         analysis: QueryAnalysis | None = None,
         emptiness: Emptiness | None = None,
         failure: str | None = None,
     ) -> RetrievalResult:
         """Return the result of one pipeline; `emptiness` is why there is no chunk, if there is none."""
-        for place, node in enumerate(nodes, start=1):
+        for place, node in enumerate(context.nodes, start=1):
             if (chunk := query.trace.chunks.get(node.node.node_id)) is not None:
                 chunk.context = place
-        text = self.render(nodes) if nodes else ""
         return RetrievalResult(
             query=query.query_str,
             tenant=query.tenant,
-            nodes=tuple(nodes),
-            context=text,
-            tokens=self.counter.count(text) if nodes else 0,
-            token_counter=self.counter.name,
+            nodes=context.nodes,
+            context=context.text,
+            tokens=context.tokens,
+            token_counter=context.token_counter,
             method=method,
             analysis=analysis,
             trace=query.trace,
-            emptiness=None if nodes else emptiness,
+            emptiness=None if context.nodes else emptiness,
             failure=failure,
         )

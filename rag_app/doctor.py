@@ -23,8 +23,9 @@ from rag_app.cross_encoder.loading import failures_explained, ran_out_of_memory
 from rag_app.cross_encoder.models import INSTALL, INT8_FILE, is_int8_export, megabytes, without_credentials
 from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
 from rag_app.cross_encoder.scorer import Scorer
-from rag_app.errors import ComponentError, InvalidInputError, RagAppError, unknown_name
-from rag_app.factory import open_database
+from rag_app.errors import ComponentError, ConfigurationError, InvalidInputError, RagAppError, unknown_name
+from rag_app.factory import open_configured_llm, open_database
+from rag_app.llms import aclose_llm
 from rag_app.schema import TenantSnapshot, checked_name
 from rag_app.storage import Database, TenantCatalog, schema_version
 from rag_app.storage.server_version import NEEDED, ServerVersions, read_versions
@@ -94,7 +95,24 @@ def examine(
         yield Check("model", "ok", f"rerank.kind is {settings.rerank.kind}, which needs no model")
     else:
         yield from _model(settings, model or settings.rerank.model)
+    yield _llm(settings)
     yield from _database(settings, tenant, source)
+
+
+def _llm(settings: Settings) -> Check:
+    """Open the LLM without asking it anything."""
+    options = settings.llm
+    try:
+        llm = open_configured_llm(settings)
+    except ConfigurationError as error:
+        answer = "mend that, or set llm.kind: extractive, which quotes the chunks and needs no key"
+        return Check("llm", "problem", str(error), answer)
+    asyncio.run(aclose_llm(llm))
+    if options.kind == "extractive":
+        return Check("llm", "ok", "llm.kind is extractive, which quotes the chunks and needs neither key nor network")
+    return Check(
+        "llm", "ok", f"llm.kind is {options.kind}, model {options.model}; whether it answers: `rag-app verify`"
+    )
 
 
 def _packages(*, needed: bool) -> Check:

@@ -39,7 +39,7 @@ SHIPPED: Mapping[Component, Mapping[str, str | None]] = {
         "openai_like": "openai-like",
     },
 }
-_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+PATH = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 
 
 def names_of(component: Component) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def checked_kind(component: Component, kind: str) -> str:
     Raises:
         ValueError: it is neither a known name nor a path.
     """
-    if kind in names_of(component) or _PATH.fullmatch(kind):
+    if kind in names_of(component) or re.fullmatch(PATH, kind):
         return kind
     raise ValueError(f"{unknown_name('kind', kind, names_of(component))}, or a path as package.module:Name")
 

@@ -6,7 +6,11 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Names the request that is being answered, where its caller knows it by a name."""
 
 
 class SafeLogger(logging.LoggerAdapter[logging.Logger]):

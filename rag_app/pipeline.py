@@ -100,7 +100,7 @@ class RetrievalPipeline:
         started = time.perf_counter()
         trace = query.trace
         analysis: QueryAnalysis | None = None
-        nodes: list[NodeWithScore] = []
+        context = self.writer.nothing()
         emptiness, failure = query.refusal, None
         if emptiness is None:
             with trace.stage("query_analysis"):
@@ -113,10 +113,12 @@ class RetrievalPipeline:
                     nodes = await self._rerank(query, nodes)
                     stage.candidates = len(nodes)
                 with trace.stage("context") as stage:
-                    nodes = self.writer.within_budget(query, await self._fit(query, nodes))
-                    stage.candidates = len(nodes)
+                    context = await self.writer.awrite(query, await self._fit(query, nodes))
+                    stage.candidates = len(context.nodes)
                 emptiness = _nothing_fits(query)
-        result = self.writer.result(query, self.method, nodes, analysis=analysis, emptiness=emptiness, failure=failure)
+        result = self.writer.result(
+            query, self.method, context, analysis=analysis, emptiness=emptiness, failure=failure
+        )
         trace.total_ms = (time.perf_counter() - started) * 1000
         return result
 

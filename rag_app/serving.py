@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal
 
 from rag_app import metrics
 from rag_app.errors import kind_of
 from rag_app.flags import Evaluation, FlagService
-from rag_app.logs import get_logger, key_values
+from rag_app.logs import REQUEST_ID, get_logger, key_values
 from rag_app.pipeline import RetrievalPipeline
 from rag_app.schema import Emptiness, RequestOptions, RetrievalQuery, RetrievalResult
 from rag_app.shadow import Shadow
@@ -24,6 +26,7 @@ from rag_app.trace import Trace
 
 logger = get_logger(__name__)
 
+AT_ONCE = 2 * (os.cpu_count() or 1)  # pipelines; of more, each gets too little of the processors to end in time
 LAST_RESORT_S = 1.0  # the pipelines keep the deadline by themselves; this ends one that does not
 Method = Literal["production_rag", "context_retriever", "by_flags"]
 
@@ -66,14 +69,18 @@ class RetrievalService:
         )
         self._deadline_s = deadline_s
         self._log_query_text = log_query_text
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+        self._mean_s = 0.0
 
     async def answer(self, query: RetrievalQuery, method: Method) -> RetrievalResult:
         """Run the pipeline that is asked for, or that the flags choose for the tenant, and tell how it went."""
         started = time.perf_counter()
-        request_id = uuid.uuid4().hex[:12]
+        request_id = REQUEST_ID.get() or uuid.uuid4().hex[:12]
         with span("rag_app.retrieve", "CHAIN", {"rag_app.request": request_id}) as told:
             routed = self._routed(query, method)
-            runs = await self._run(query, production=bool(routed.value))
+            async with self._place(query):
+                runs = await self._run(query, production=bool(routed.value))
             result = replace(
                 _standing_in(*runs),
                 variant=self.production.method if routed.value else self.simple.method,
@@ -86,6 +93,31 @@ class RetrievalService:
         if method == "by_flags" and not routed.value:
             self._offer_to_shadow(query, result, request_id)
         return result
+
+    @property
+    def expected_wait_s(self) -> float:
+        """How long a request that came now would wait for its turn, as the last ones went."""
+        return self._waiting * self._mean_s / AT_ONCE
+
+    @asynccontextmanager
+    async def _place(self, query: RetrievalQuery) -> AsyncIterator[None]:
+        """Run the block when others have ended; who has waited for half of its time goes on beside them."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(query.deadline.remaining() / 2):
+                await self._places.acquire()
+            waited = True
+        except TimeoutError:
+            waited = False
+        finally:
+            self._waiting -= 1
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._mean_s += (time.perf_counter() - started - self._mean_s) / 10
+            if waited:
+                self._places.release()
 
     async def aclose(self) -> None:
         """End the comparisons that run."""
@@ -124,7 +156,9 @@ class RetrievalService:
             logger.warning("%s failed: %s", pipeline.method, kind)
             query.trace.degrade("fallback", pipeline.method, error, "fallback")
             emptiness = Emptiness("failed", f"retrieval failed: {kind}")
-            return pipeline.writer.result(query, pipeline.method, (), emptiness=emptiness, failure=kind)
+            return pipeline.writer.result(
+                query, pipeline.method, pipeline.writer.nothing(), emptiness=emptiness, failure=kind
+            )
 
     async def _run_in_shadow(self, query: RetrievalQuery) -> RetrievalResult:
         query.options = self._options(query.trace)

@@ -56,9 +56,10 @@ class SimplePipeline:
     async def arun(self, query: RetrievalQuery) -> RetrievalResult:
         """Search, and fit what was found, within the query's deadline."""
         started = time.perf_counter()
-        nodes: list[NodeWithScore] = []
+        context = self.writer.nothing()
         emptiness, failure = query.refusal, None
         if emptiness is None:
+            nodes: list[NodeWithScore] = []
             with query.trace.stage("retrieval") as stage:
                 try:
                     nodes = await self._search(query)
@@ -70,9 +71,9 @@ class SimplePipeline:
                     logger.warning("ContextRetriever failed: %s", failure)
                 stage.candidates = len(nodes)
             with query.trace.stage("context") as stage:
-                nodes = self.writer.within_budget(query, await self._fit(query, nodes))
-                stage.candidates = len(nodes)
-        result = self.writer.result(query, self.method, nodes, emptiness=emptiness, failure=failure)
+                context = await self.writer.awrite(query, await self._fit(query, nodes))
+                stage.candidates = len(context.nodes)
+        result = self.writer.result(query, self.method, context, emptiness=emptiness, failure=failure)
         query.trace.total_ms = (time.perf_counter() - started) * 1000
         return result
 

@@ -74,9 +74,13 @@ class Degradation:
 
 @dataclass
 class Trace:
-    """The recorder that travels with a query; components add to it, the result carries it."""
+    """The recorder that travels with a query; components add to it, the result carries it.
+
+    `wordings` are further ones of the question that an LLM wrote and that were searched too.
+    """
 
     stages: list[StageTrace] = field(default_factory=list)
+    wordings: list[str] = field(default_factory=list)
     words: list[WordTrace] = field(default_factory=list)
     chunks: dict[str, ChunkTrace] = field(default_factory=dict)
     degradations: list[Degradation] = field(default_factory=list)

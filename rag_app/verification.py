@@ -12,7 +12,7 @@ from rag_app.config import Settings
 from rag_app.doctor import TROUBLESHOOTING, Check, examine
 from rag_app.errors import RagAppError
 from rag_app.reranker import CrossEncoderReranker
-from rag_app.schema import RetrievalResult
+from rag_app.schema import Answer, RetrievalResult
 from rag_app.serving import Method
 
 QUESTIONS = ("بورسیه دارین؟", "hazine ersal cheghadre", "شرايط مرجوع كردن كالا")
@@ -66,7 +66,9 @@ def verify(settings: Settings, *, tenant: str | None = None, questions: Sequence
             checks.append(_reranked(settings))
             with _documents_of(app, tenant) as searched:
                 compared += [_asked(app, question, searched) for question in questions or QUESTIONS]
+                answer = app.answer((*questions, *QUESTIONS)[0], tenant=searched)
             checks += [_retrieved(method, compared) for method in ("context_retriever", "production_rag")]
+            checks.append(_answered(answer))
             checks.append(_flags(app))
     except RagAppError as error:
         checks.append(Check("application", "problem", str(error)))
@@ -129,6 +131,15 @@ def _retrieved(method: str, compared: Sequence[SideBySide]) -> Check:
     if degraded:
         return Check(method, "warning", f"{finding}; degraded by {', '.join(degraded)}")
     return Check(method, "ok", finding)
+
+
+def _answered(answer: Answer) -> Check:
+    finding = f"{answer.llm} gave {len(answer.text)} characters with {len(answer.citations)} citations"
+    if answer.outcome == "answered":
+        return Check("answer", "ok", finding)
+    if answer.outcome == "no context":
+        return Check("answer", "warning", f"{answer.llm} was not asked, for no chunk was found")
+    return Check("answer", "problem", f"{answer.llm} failed: {answer.outcome}", "look at llm.* in the settings")
 
 
 def _flags(app: RagApp) -> Check:

@@ -21,7 +21,8 @@ def needed(command: str) -> str:
     """Return the path of a command; without it the test is skipped, or fails in `.ci/run`."""
     found = shutil.which(command)
     if found is None:
-        missing = f"{command} is not installed (Debian: apt-get install prometheus redis-server postgresql-15)"
+        packages = "prometheus redis-server postgresql-15 chromium fonts-noto-core"
+        missing = f"{command} is not installed (Debian: apt-get install {packages})"
         pytest.fail(missing) if os.environ.get("REQUIRE_SERVERS") == "1" else pytest.skip(missing)
     return found
 

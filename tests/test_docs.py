@@ -1,6 +1,8 @@
 """What the documents say is run."""
 
+import os
 import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +13,13 @@ import yaml
 from typer.core import TyperGroup
 
 import rag_app
+from rag_app import RagApp
 from rag_app.cli.commands import app as commands
 from rag_app.config import Settings, load_settings
 from rag_app.flags import FLAGS
 from rag_app.persian import Lexicons, Vocabulary
+from rag_app.storage import KeyStore
+from tests.served import serving
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,21 +29,31 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, _ = blocks("python")
+    code, *_ = blocks("python")
     exec(compile(code, "README.md", "exec"), {"data_dir": tmp_path})
     printed = capsys.readouterr().out
     assert printed.startswith('<chunk id="1" source="faq" title="هزینهٔ ارسال">\nارسال بالای ۵۰۰٬۰۰۰ تومان رایگان است.')
     assert '<chunk id="2" source="manual"' in printed
 
 
+def test_the_chat_of_the_readme_runs(app: RagApp, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = (block for block in blocks("python") if "app.answer" in block)
+    exec(compile(code, "README.md", "exec"), {"app": app})
+    answer, outcome, understood, streamed = capsys.readouterr().out.split("\n", 3)
+    assert "[1]" in answer
+    assert outcome == "answered (1,)"
+    assert understood == "شهریه دوره آیلتس چقدره؟"
+    assert "[1]" in streamed
+
+
 def test_the_reranker_of_the_readme_runs(cross_encoder_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, code, _ = blocks("python")
+    (code,) = (block for block in blocks("python") if "CrossEncoderReranker" in block)
     exec(compile(code.replace('"base"', repr(str(cross_encoder_folder))), "README.md", "exec"), {})
     assert capsys.readouterr().out.split()[-1] == "cross_encoder"
 
 
 def test_the_calls_of_the_readme_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    *_, code = blocks("python")
+    (code,) = (block for block in blocks("python") if "ProductionRAG" in block)
     rag_app.configure(data_dir=tmp_path)
     try:
         rag_app.default_app().ingest([{"id": "1", "text": "ما بورسیه داریم", "source": "manual"}], tenant="42")
@@ -50,6 +65,36 @@ def test_the_calls_of_the_readme_run(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert contents == "['ما بورسیه داریم']"
     assert served == f"{'production_rag' if enabled == 'True' else 'context_retriever'} SPLIT"
     assert int(requests) >= 1
+
+
+def test_the_requests_of_the_readme_are_answered(
+    app: RagApp, tmp_path: Path, tenant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = app.settings.database.url
+    assert url is not None
+    (tmp_path / "shipping.md").write_text("# ارسال\n\nسفارش‌ها ظرف سه روز کاری به دستتان می‌رسد.", "utf-8")
+    (requests,) = blocks("bash")
+    (client,) = (block for block in blocks("python") if "OpenAI" in block)
+    _, key = KeyStore(app.database).create(tenant, "readme")
+    with serving({"DATABASE_URL": url.get_secret_value()}) as server:
+        here = server.url.removeprefix("http://")
+        run = ["bash", "-ec", requests.replace("curl ", "curl -sSf ").replace("localhost:8000", here)]
+        environment = {**os.environ, "KEY": key}
+        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count('"added":1') == 2
+        assert "event: retrieval" in done.stdout
+        assert "event: done" in done.stdout
+        assert '"deleted":true' in done.stdout
+        exec(compile(client.replace("http://localhost:8000", server.url), "README.md", "exec"), {"key": key})
+    text, rag = capsys.readouterr().out.splitlines()
+    assert "[1]" in text
+    assert rag.startswith("answered [{'number': 1, 'doc_id': 'f1'")
+
+
+def test_the_pictures_of_the_readme_exist() -> None:
+    pictures = re.findall(r"docs/[\w-]+\.png", (ROOT / "README.md").read_text("utf-8"))
+    assert set(pictures) == {f"docs/{file.name}" for file in (ROOT / "docs").glob("*.png")}
 
 
 def test_the_flags_of_the_readme_are_the_flags_and_their_defaults() -> None:

@@ -37,6 +37,8 @@ def test_the_demo_shows_ten_questions_the_stages_and_the_context(
     assert first.count("query_analysis ") >= 10
     assert first.count("✓") >= 20
     assert '<chunk id="1"' in first
+    assert "(read as: \u2068شهریه دورهٔ آیلتس چقدره؟\u2069)" in first
+    assert "۸٬۵۰۰٬۰۰۰" in first.partition("A conversation, answered by extractive")[2]
     assert first.rstrip().endswith("or DATABASE_URL.)")
     main(tmp_path, str(cross_encoder_folder))
     second = capsys.readouterr().out

@@ -24,7 +24,7 @@ QUESTION = "شهریه دوره آیلتس چقدره؟"
 
 
 class Events(BaseEventHandler):
-    seen: list[Any] = []
+    seen: list[Any]
 
     def handle(self, event: Any, **kwargs: Any) -> None:
         self.seen.append(event.class_name())

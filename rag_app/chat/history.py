@@ -8,7 +8,6 @@ from llama_index.core.llms import ChatMessage, MessageRole
 
 from rag_app.chat.citations import without_citations
 from rag_app.errors import InvalidInputError
-from rag_app.gemini.delimiters import without_delimiters
 from rag_app.schema import TokenCounter
 
 MAX_TURNS = 6
@@ -35,12 +34,12 @@ def checked_history(history: object) -> tuple[ChatMessage, ...]:
 def recent_turns(history: Sequence[ChatMessage], counter: TokenCounter) -> list[ChatMessage]:
     """Return the last turns, at most six and 1,500 tokens, from a message of the user on.
 
-    Citations are taken out, for their numbers are of another context, and delimiters taken apart as in a question.
+    Citations are taken out, for their numbers are of another context.
     """
     kept: list[ChatMessage] = []
     turns, tokens = 0, 0
     for message in reversed(history):
-        text = without_delimiters(message.content or "").strip()
+        text = (message.content or "").strip()
         if message.role == MessageRole.ASSISTANT:
             text = without_citations(text)
         if not text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -17,13 +17,13 @@ from rag_app.chat.history import recent_turns
 from rag_app.chat.replies import reply
 from rag_app.errors import LLMError, kind_of
 from rag_app.gemini import messages_of
-from rag_app.logs import get_logger, key_values
+from rag_app.llms import Write
+from rag_app.logs import REQUEST_ID, get_logger, key_values
 from rag_app.schema import Answer, AnswerEvent, Deadline, Delta, Outcome, RetrievalQuery, Retrieved, TokenCounter
 from rag_app.serving import Method, RetrievalService
 
 logger = get_logger(__name__)
 
-Writer = Callable[[Sequence[ChatMessage]], AsyncIterator[str]]
 _EMPTY = {"failed": "search failed", "empty query": "empty query"}  # what is told by the kind of emptiness
 
 
@@ -59,7 +59,7 @@ class ChatService:
         retrieval: RetrievalService,
         *,
         follow_ups: FollowUps,
-        write: Writer,
+        write: Write,
         llm: str,
         counter: TokenCounter,
         deadline_s: float,
@@ -70,6 +70,7 @@ class ChatService:
         self._write = write
         self._counter = counter
         self._deadline_s = deadline_s
+        metrics.answers_begin(llm)
 
     async def astream(
         self, query: RetrievalQuery, method: Method, history: Sequence[ChatMessage]
@@ -111,7 +112,7 @@ class ChatService:
         citations = Citations(len(result.nodes))
         try:
             request = messages_of(retrieved.question, result.context, turns)
-            async with aclosing(self._write(request)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self._write(request)) as pieces:
                 async for piece in pieces:
                     if text := citations.feed(piece):
                         written.first_s = written.first_s or time.perf_counter() - written.started
@@ -136,7 +137,7 @@ class ChatService:
         outcome = written.outcome or "abandoned"
         metrics.answered(llm=self.llm, outcome=outcome, seconds=seconds, first_token_s=written.first_s)
         fields: dict[str, object] = {
-            "request": uuid.uuid4().hex[:12],
+            "request": REQUEST_ID.get() or uuid.uuid4().hex[:12],
             "tenant": tenant,
             "llm": self.llm,
             "outcome": outcome,

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag_app.cli.chat import chat
+from rag_app.cli.config import config_app, init
 from rag_app.cli.database import db
 from rag_app.cli.doctor import doctor
 from rag_app.cli.documents import delete, ingest, stats
 from rag_app.cli.flags import flags
+from rag_app.cli.keys import keys
 from rag_app.cli.models import models
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, parsed_filters, progress_bar
+from rag_app.cli.serve import serve
 from rag_app.cli.shadow import shadow
 from rag_app.cli.verify import verify
 
@@ -22,9 +26,12 @@ if TYPE_CHECKING:
     from rag_app.evaluation import BeirDataset, EvaluationReport
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command()(init)
+app.add_typer(config_app, name="config")
 app.add_typer(db, name="db")
 app.add_typer(models, name="models")
 app.add_typer(flags, name="flags")
+app.add_typer(keys, name="keys")
 app.add_typer(shadow, name="shadow")
 
 
@@ -112,8 +119,10 @@ def evaluate(
 app.command()(ingest)
 app.command()(delete)
 app.command()(stats)
+app.command()(chat)
 app.command()(doctor)
 app.command()(verify)
+app.command()(serve)
 
 
 def _evaluated(settings: Settings, dataset: BeirDataset, measures: list[str]) -> EvaluationReport:
@@ -129,9 +138,14 @@ def _on_its_own(settings: Settings) -> Settings:
     """Return the settings with an embedded database for evaluations alone, one for each way to build the index."""
     import hashlib
 
+    extractive = settings.llm.model_copy(update={"kind": "extractive"})  # nothing is answered
+    settings = settings.model_copy(update={"llm": extractive})
     if settings.database.url is not None:
         return settings
-    of_search = {"profile", "data_dir", "deadline_s", "database", "query_analysis", "retrieval", "rerank", "context"}
+    of_search = {
+        *("profile", "data_dir", "deadline_s", "database", "query_analysis", "retrieval", "rerank", "context"),
+        *("llm", "server"),
+    }
     index = hashlib.sha256(settings.model_dump_json(exclude=of_search).encode()).hexdigest()[:12]
     database = settings.database.model_copy(update={"auto_upgrade": True})
     return settings.model_copy(update={"data_dir": settings.data_dir / "eval" / index, "database": database})

@@ -1,4 +1,4 @@
-"""What checks requests, and what answers questions."""
+"""What checks requests, the LLM, and what answers questions by it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from llama_index.core.llms import LLM
 from rag_app.chat import ChatService, FollowUps
 from rag_app.config import Settings
 from rag_app.kinds import is_shipped, open_own
-from rag_app.llms import LLMOptions, astream_text, open_llm
+from rag_app.llms import LLMOptions, Write, astream_text, open_llm
 from rag_app.request import Requests
-from rag_app.schema import TokenBudget
+from rag_app.schema import TokenBudget, TokenCounter
 from rag_app.serving import RetrievalService
-from rag_app.tokens import EstimatedTokenCounter
+
+_REWRITE_S = 3.0  # what an LLM may take to make a question stand alone
 
 
 def open_requests(settings: Settings) -> Requests:
@@ -25,29 +26,38 @@ def open_requests(settings: Settings) -> Requests:
     )
 
 
-def open_chat(settings: Settings, retrieval: RetrievalService) -> tuple[ChatService, LLM]:
-    """Return what answers questions, and the LLM behind it, which is to be closed.
+def open_configured_llm(settings: Settings) -> LLM:
+    """Return the LLM that writes answers; nothing is asked of its service yet.
 
     Raises:
-        ConfigurationError: the LLM's package or key is missing, or one of one's own can not be made.
+        ConfigurationError: its package, its key or its URL is missing, or one of one's own can not be made.
     """
     options = settings.llm
+    if not is_shipped("llm", options.kind):
+        own: LLM = open_own("llm", options.kind, options.options, LLM)
+        return own
     key = options.api_key.get_secret_value() if options.api_key is not None else None
-    if is_shipped("llm", options.kind):
-        llm = open_llm(
-            options.kind,
-            LLMOptions(
-                options.model, key, options.api_base, options.timeout_s, options.max_tokens, options.temperature
-            ),
-        )
-    else:
-        llm = open_own("llm", options.kind, options.options, LLM)
-    chat = ChatService(
+    return open_llm(
+        options.kind,
+        LLMOptions(options.model, key, options.api_base, options.timeout_s, options.max_tokens, options.temperature),
+    )
+
+
+def quick_writer(settings: Settings, llm: LLM) -> Write | None:
+    """Return what has the LLM help in reading a question, in little time; None if it is no language model."""
+    if settings.llm.kind == "extractive":
+        return None
+    return partial(astream_text, llm, timeout_s=min(_REWRITE_S, settings.llm.timeout_s), retries=0)
+
+
+def open_chat(settings: Settings, retrieval: RetrievalService, llm: LLM, counter: TokenCounter) -> ChatService:
+    """Return what answers questions by the configured LLM; `counter` counts the history."""
+    options = settings.llm
+    return ChatService(
         retrieval,
-        follow_ups=FollowUps(),
+        follow_ups=FollowUps(quick_writer(settings, llm)),
         write=partial(astream_text, llm, timeout_s=options.timeout_s, retries=options.retries),
         llm=options.kind,
-        counter=EstimatedTokenCounter(),
+        counter=counter,
         deadline_s=settings.deadline_s,
     )
-    return chat, llm

@@ -10,8 +10,10 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
 from rag_app.embeddings import Embedding
+from rag_app.errors import ConfigurationError
 from rag_app.kinds import extra_of, is_shipped, open_own
-from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever, PostgresFtsLeg
+from rag_app.llms import Write
+from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever, PostgresFtsLeg, QueryExpansion
 from rag_app.retrievers.dense import DenseStore
 from rag_app.retrievers.stores import MemoryStore
 from rag_app.storage import ChunkReader, Database, TenantPGVectorStore, TextSearch, VectorReader
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the shipped legs are made of."""
+    """What the shipped legs are made of; `write` has the LLM answer a request, None if it is no language model."""
 
     database: Database
     vector_store: TenantPGVectorStore
@@ -30,6 +32,7 @@ class Parts:
     embedding: Embedding
     bm25_indexes: BM25Indexes
     loop: BackgroundLoop
+    write: Write | None
 
 
 class Follower(Protocol):
@@ -70,8 +73,20 @@ def fused(settings: Settings, parts: Parts) -> tuple[HybridRetriever, tuple[Foll
         similarity_top_k=options.fusion_top_k,
         rrf_k=options.rrf_k,
         leg_timeout_s=options.leg_timeout_s,
+        expansion=_expansion(settings, parts),
     )
     return hybrid, followers
+
+
+def _expansion(settings: Settings, parts: Parts) -> QueryExpansion | None:
+    options = settings.retrieval.expansion
+    if not options.enabled:
+        return None
+    if parts.write is None:
+        raise ConfigurationError(
+            "retrieval.expansion needs a language model, and llm.kind 'extractive' is none: take google_genai"
+        )
+    return QueryExpansion(parts.write, queries=options.queries, timeout_s=options.timeout_s)
 
 
 def _dense(settings: Settings, parts: Parts) -> tuple[BaseRetriever, tuple[Follower, ...]]:

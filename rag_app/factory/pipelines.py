@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llama_index.core.llms import LLM
+
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
+from rag_app.factory.conversation import quick_writer
 from rag_app.factory.embedding import opened_embedding
 from rag_app.factory.legs import Follower, Parts, fused
 from rag_app.factory.rerankers import rerankers_of
@@ -31,7 +34,7 @@ from rag_app.storage import (
     TenantCatalog,
     TenantPGVectorStore,
 )
-from rag_app.tokens import EstimatedTokenCounter
+from rag_app.tokens import Counters, open_counters
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,19 @@ class Components:
     bm25_indexes: BM25Indexes
     retrieval: RetrievalPipeline
     service: RetrievalService
+    counters: Counters
     followers: tuple[Follower, ...]
 
 
-def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService) -> Components:
+def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService, llm: LLM) -> Components:
     """Build the pipelines on the database, and what serves requests by them.
+
+    `llm` writes further wordings of questions where the settings ask for that.
 
     Raises:
         DatabaseUnavailableError: the database does not answer.
         IndexMismatchError: the stored index was built with another analyser or embedding.
-        ConfigurationError: the intents, the lexicon or a kind of a component can not be used.
+        ConfigurationError: the intents, the lexicon, the token counter or a kind of a component can not be used.
     """
     analyzer = PersianAnalyzer()
     embedding = opened_embedding(settings)
@@ -75,9 +81,10 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         max_file_mb=settings.ingestion.max_file_mb,
     )
     reader = ChunkReader(database)
-    writer_of_context = ContextWriter(render_context, EstimatedTokenCounter())
+    counters = _counters(settings)
+    writer_of_context = ContextWriter(render_context, counters.counter, counters.final_counter)
     budget = TokenBudgetPostprocessor(
-        writer_of_context.counter,
+        counters.counter,
         render_chunk,
         top_n=settings.rerank.top_k,
         budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
@@ -96,7 +103,8 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         similarity_top_k=settings.retrieval.sparse_top_k,
         max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
     )
-    hybrid, followers = fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop))
+    write = quick_writer(settings, llm)
+    hybrid, followers = fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop, write))
     retrieval = RetrievalPipeline(
         analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
@@ -128,7 +136,18 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service, followers)
+    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service, counters, followers)
+
+
+def _counters(settings: Settings) -> Counters:
+    secret = settings.llm.api_key
+    return open_counters(
+        settings.context.token_counter,
+        settings.context.tokenizer_file,
+        model=settings.llm.model,
+        api_key=secret.get_secret_value() if secret is not None else None,
+        api_base=settings.llm.api_base,
+    )
 
 
 def _router(settings: Settings) -> QueryRouter:

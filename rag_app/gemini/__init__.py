@@ -2,15 +2,18 @@
 
 from rag_app.gemini.reading import ReadChunk, ReadTurn, read_turn
 from rag_app.gemini.rendering import render_chunk, render_context
+from rag_app.gemini.requests import GeminiRequest, request_of
 from rag_app.gemini.turns import SYSTEM_INSTRUCTION, messages_of, user_turn
 
 __all__ = [
     "SYSTEM_INSTRUCTION",
+    "GeminiRequest",
     "ReadChunk",
     "ReadTurn",
     "messages_of",
     "read_turn",
     "render_chunk",
     "render_context",
+    "request_of",
     "user_turn",
 ]

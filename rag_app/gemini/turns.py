@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from llama_index.core.llms import ChatMessage, MessageRole
 
+from rag_app.errors import InvalidInputError
 from rag_app.gemini.delimiters import without_delimiters
 
 SYSTEM_INSTRUCTION = """\
@@ -20,15 +21,35 @@ You answer a customer of a business from its own documents.
 """
 
 
+_SPEAKERS = (MessageRole.USER, MessageRole.ASSISTANT)
+
+
 def user_turn(question: str, context: str) -> str:
     """Return the last turn of a request; `context` is rendered chunks, and may be empty."""
-    return f"<context>\n{context}</context>\n\n<question>\n{without_delimiters(question).strip()}\n</question>"
+    return f"<context>\n{context}</context>\n\n<question>\n{_said(question).strip()}\n</question>"
 
 
 def messages_of(question: str, context: str, history: Sequence[ChatMessage] = ()) -> list[ChatMessage]:
-    """Return the request as LlamaIndex messages: the system's, the turns so far, and the user's."""
+    """Return the request as LlamaIndex messages: the system's, the turns so far, and the user's.
+
+    Turns without text are left out.
+
+    Raises:
+        InvalidInputError: a message of the history is neither the user's nor the assistant's.
+    """
     return [
         ChatMessage(role=MessageRole.SYSTEM, content=SYSTEM_INSTRUCTION),
-        *history,
+        *(_turn(message) for message in history if message.content),
         ChatMessage(role=MessageRole.USER, content=user_turn(question, context)),
     ]
+
+
+def _turn(message: ChatMessage) -> ChatMessage:
+    if message.role not in _SPEAKERS:
+        raise InvalidInputError(f"a message of the history is user's or assistant's, not {message.role.value!r}")
+    return ChatMessage(role=message.role, content=_said(message.content or ""))
+
+
+def _said(text: str) -> str:
+    """Return what was typed, fit to stand in a request: without delimiters and lone surrogates."""
+    return without_delimiters(text).encode("utf-8", "replace").decode("utf-8")

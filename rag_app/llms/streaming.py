@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from llama_index.core.llms import LLM, ChatMessage
@@ -12,13 +12,14 @@ from llama_index.core.llms import LLM, ChatMessage
 from rag_app.errors import LLMError
 from rag_app.llms.failures import cut_off, empty_answer, time_out, unreachable
 
+Write = Callable[[Sequence[ChatMessage]], AsyncGenerator[str, None]]  # has an LLM answer a request, piece by piece
 _WORTH_A_RETRY = ("quota", "unavailable")
 _LONGEST_WAIT_S = 20.0
 
 
 async def astream_text(
     llm: LLM, messages: Sequence[ChatMessage], *, timeout_s: float, retries: int, backoff_s: float = 0.5
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Yield the pieces of the answer's text, none of them empty, the first without white space before it.
 
     A used-up quota and an unreachable service are tried again while no text was given out: after `backoff_s`, twice as
@@ -51,7 +52,7 @@ async def astream_text(
             return
         except LLMError as failure:
             if given and failure.reason == "unavailable":
-                raise cut_off("the connection was lost") from failure
+                raise cut_off("the connection was lost") from None
             wait = max(failure.retry_after_s or 0.0, _wait(backoff_s, attempt))
             if given or attempt == retries or failure.reason not in _WORTH_A_RETRY or clock() + wait >= deadline:
                 raise
@@ -77,7 +78,7 @@ async def _deltas(llm: LLM, messages: Sequence[ChatMessage], deadline: float) ->
                 yield response.delta
     except LLMError:
         raise
-    except TimeoutError as error:
-        raise time_out() from error
-    except Exception as error:
-        raise unreachable(error) from error
+    except TimeoutError:
+        raise time_out() from None
+    except Exception as error:  # noqa: BLE001 - whatever a client raises
+        raise unreachable(error) from None  # its message may quote what was sent

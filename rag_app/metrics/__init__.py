@@ -2,7 +2,7 @@
 
 ::
 
-    record     retrieved  degraded  reranked  flag_evaluated  cache_used  shadowed  answered
+    record     retrieved  degraded  reranked  flag_evaluated  cache_used  shadowed  answers_begin  answered
     read       cached_metrics
     scrape     exposition  CONTENT_TYPE  start_http_server
 """
@@ -10,12 +10,22 @@
 from __future__ import annotations
 
 from rag_app.metrics.figures import cached_metrics
-from rag_app.metrics.recording import answered, cache_used, degraded, flag_evaluated, reranked, retrieved, shadowed
+from rag_app.metrics.recording import (
+    answered,
+    answers_begin,
+    cache_used,
+    degraded,
+    flag_evaluated,
+    reranked,
+    retrieved,
+    shadowed,
+)
 from rag_app.metrics.scraping import CONTENT_TYPE, exposition, start_http_server
 
 __all__ = [
     "CONTENT_TYPE",
     "answered",
+    "answers_begin",
     "cache_used",
     "cached_metrics",
     "degraded",

@@ -10,6 +10,7 @@ from rag_app.metrics.instrument import Instrument
 
 METHODS = ("production_rag", "context_retriever")
 SHADOW_OUTCOMES = ("compared", "skipped", "failed")
+USUAL_OUTCOMES = ("answered", "no context", "time-out", "quota", "unavailable", "cut off", "empty answer", "blocked")
 COMPLEXITIES = {"simple": 1.0, "moderate": 2.0, "complex": 3.0}
 ALL_SOURCES = "all"  # of a request that does not name one
 

@@ -196,6 +196,13 @@ def shadowed(
 
 
 @never_raises
+def answers_begin(llm: str) -> None:
+    """Make the series of an LLM's usual outcomes, because `rate` does not see how a series began."""
+    for outcome in catalog.USUAL_OUTCOMES:
+        catalog.answers.of(_word(llm), outcome)
+
+
+@never_raises
 def answered(*, llm: str, outcome: str, seconds: float, first_token_s: float | None) -> None:
     """Count an answer.
 

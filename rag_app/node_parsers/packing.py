@@ -25,15 +25,26 @@ def pack(text: str, spans: Iterable[Span], max_tokens: int, counter: TokenCounte
     filled = max_tokens + 1
     for start, end in _with_what_they_head(text, spans):
         for left, right in _cut(text, start, end, max_tokens, counter):
-            tokens = counter.count(text[left:right]) + text[left].isspace()  # white space counts more when joined
             new_section = bool(_HEADING.match(text, left)) and filled > max_tokens / 2
-            if pieces and filled + tokens <= max_tokens and not new_section:
-                pieces[-1] = (pieces[-1][0], right)
-                filled += tokens
-            else:
-                pieces.append((left, right))
-                filled = tokens
+            if pieces and not new_section:
+                begin = pieces[-1][0]
+                filled = _joined(text, begin, left, right, filled, max_tokens, counter)
+                if filled <= max_tokens:
+                    pieces[-1] = (begin, right)
+                    continue
+            pieces.append((left, right))
+            filled = counter.count(text[left:right])
     return pieces
+
+
+def _joined(text: str, begin: int, left: int, right: int, filled: int, max_tokens: int, counter: TokenCounter) -> int:
+    """Return the tokens from `begin` to `right`, or a little more, where those up to `left` are `filled`.
+
+    Words after a space cost no more than by themselves; anything else, and what seems not to fit, is counted anew.
+    """
+    at_most = filled + counter.count(text[left:right])
+    apart = text[left - 1].isspace() and not text[left].isspace()
+    return at_most if apart and at_most <= max_tokens else counter.count(text[begin:right])
 
 
 def _with_what_they_head(text: str, spans: Iterable[Span]) -> Iterator[Span]:

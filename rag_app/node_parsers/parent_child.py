@@ -38,7 +38,7 @@ class ParentChildNodeParser(NodeParser):
 
     child_tokens: PositiveInt = 128
     parent_tokens: PositiveInt = 512
-    rules: Literal[2] = 2
+    rules: Literal[3] = 3
     _counter: TokenCounter = PrivateAttr(default_factory=EstimatedTokenCounter)
 
     @model_validator(mode="after")

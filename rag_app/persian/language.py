@@ -40,14 +40,15 @@ _SOUNDS = tuple(
 )
 
 
-def _plain(word: str) -> str:
+def plain_latin(word: str) -> str:
+    """Return a word of Persian in Latin letters in the one spelling that stands for all of its sound."""
     for pattern, letter in _SOUNDS:
         word = pattern.sub(letter, word)
     return word
 
 
 def _plain_words(text: str) -> tuple[str, ...]:
-    return tuple(_plain(word) for word in text.split())
+    return tuple(plain_latin(word) for word in text.split())
 
 
 _ENGLISH = _words(
@@ -106,7 +107,7 @@ def _persian_evidence(word: str) -> int:
     """Return 2 for a Latin word that only Persian has, 1 for one that Persian more often has, else 0."""
     if word in _ENGLISH:
         return 0
-    plain = _plain(word)
+    plain = plain_latin(word)
     if plain in _PERSIAN_WORDS or plain.startswith(_PERSIAN_STEMS) or _PERSIAN_VERB.fullmatch(plain):
         return 2
     return bool(_PERSIAN_SOUND.search(word)) + bool(_PERSIAN_ENDING.fullmatch(plain))

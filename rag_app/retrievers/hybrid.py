@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -15,10 +16,13 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from rag_app.background import BackgroundLoop
 from rag_app.breaker import CircuitBreaker
 from rag_app.errors import ComponentError
+from rag_app.retrievers.expansion import QueryExpansion
 from rag_app.schema import RetrievalQuery, scored_list
 from rag_app.spans import span
 from rag_app.trace import ChunkTrace, Ranked, Trace
 
+_EXPANSION = "expansion"
+_FURTHER_WEIGHT = 0.5
 NO_LEG = "fallback"  # what serves when every leg failed: not this retriever's to know
 
 
@@ -40,6 +44,7 @@ class HybridRetriever(QueryFusionRetriever):
         weights: the legs' weights; a leg that is not named weighs 1.
         similarity_top_k: the most chunks to return.
         leg_timeout_s: how long one leg may take, within the query's deadline.
+        expansion: words each question in further ways, which are searched too and count half; None does not.
 
     Raises:
         EveryLegFailedError: on retrieval, when every leg failed.
@@ -54,6 +59,7 @@ class HybridRetriever(QueryFusionRetriever):
         similarity_top_k: int = 20,
         rrf_k: int = 60,
         leg_timeout_s: float = 1.0,
+        expansion: QueryExpansion | None = None,
     ) -> None:
         self._leg_weights = {name: (weights or {}).get(name, 1.0) for name in legs}
         super().__init__(
@@ -68,13 +74,25 @@ class HybridRetriever(QueryFusionRetriever):
         self._loop = loop
         self._rrf_k = rrf_k
         self._leg_timeout_s = leg_timeout_s
-        self._breakers = {name: CircuitBreaker(retry_after_s=5, longest_s=60, threshold=5) for name in legs}
+        self._expansion = expansion
+        self._breakers = {
+            name: CircuitBreaker(retry_after_s=5, longest_s=60, threshold=5) for name in (*legs, _EXPANSION)
+        }
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self._loop.call(self._aretrieve, query_bundle)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
+        found, further = await asyncio.gather(self._ask_all(query), self._ask_further(query))
+        return self._fuse([(1.0, found), *((_FURTHER_WEIGHT, each) for each in further)], query)
+
+    async def _ask_all(self, query: RetrievalQuery) -> dict[str, list[NodeWithScore]]:
+        """Return what each leg finds, without those that fail, which are noted.
+
+        Raises:
+            EveryLegFailedError: all did.
+        """
         answers = await asyncio.gather(*(self._ask(name, query) for name in self.legs), return_exceptions=True)
         found: dict[str, list[NodeWithScore]] = {}
         errors: dict[str, BaseException] = {}
@@ -87,7 +105,20 @@ class HybridRetriever(QueryFusionRetriever):
             query.trace.degrade("retrieval", name, error, "+".join(found) or NO_LEG)
         if not found:
             raise EveryLegFailedError("every retrieval leg failed") from next(iter(errors.values()))
-        return self._fuse(found, query)
+        return found
+
+    async def _ask_further(self, query: RetrievalQuery) -> list[dict[str, list[NodeWithScore]]]:
+        """Return what each leg finds for further wordings of the question; none if that fails."""
+        if self._expansion is None:
+            return []
+        try:
+            with self._breakers[_EXPANSION].attempt():
+                query.trace.wordings = await self._expansion.wordings(query)
+            worded = [replace(query, query_str=wording, reading=None) for wording in query.trace.wordings]
+            return await asyncio.gather(*map(self._ask_all, worded))
+        except Exception as error:  # noqa: BLE001 - the question itself is searched
+            query.trace.degrade("retrieval", _EXPANSION, error, "the question alone")
+            return []
 
     async def _ask(self, name: str, query: RetrievalQuery) -> list[NodeWithScore]:
         leg, seconds = self.legs[name], min(self._leg_timeout_s, query.deadline.remaining())
@@ -106,15 +137,20 @@ class HybridRetriever(QueryFusionRetriever):
             told.add_documents([(hit.node.node_id, hit.score or 0.0) for hit in ranked])
             return ranked
 
-    def _fuse(self, found: Mapping[str, Sequence[NodeWithScore]], query: RetrievalQuery) -> list[NodeWithScore]:
+    def _fuse(
+        self, found: Sequence[tuple[float, Mapping[str, Sequence[NodeWithScore]]]], query: RetrievalQuery
+    ) -> list[NodeWithScore]:
+        """Return the fused list of what was found for each wording, which has a weight."""
         scores: dict[str, float] = {}
         nodes: dict[str, NodeWithScore] = {}
-        for leg, hits in found.items():
-            for rank, hit in enumerate(hits, start=1):
-                node_id = hit.node.node_id
-                scores[node_id] = scores.get(node_id, 0.0) + self._leg_weights[leg] / (self._rrf_k + rank)
-                nodes.setdefault(node_id, hit)
-                _chunk_trace(query.trace, hit).legs[leg] = Ranked(rank, hit.score or 0.0)
+        for weight, by_leg in found:
+            for leg, hits in by_leg.items():
+                for rank, hit in enumerate(hits, start=1):
+                    node_id = hit.node.node_id
+                    share = weight * self._leg_weights[leg] / (self._rrf_k + rank)
+                    scores[node_id] = scores.get(node_id, 0.0) + share
+                    nodes.setdefault(node_id, hit)
+                    _chunk_trace(query.trace, hit).legs.setdefault(leg, Ranked(rank, hit.score or 0.0))
         top_k = query.options.fusion_top_k or self.similarity_top_k
         fused = sorted(scores, key=lambda node_id: (-scores[node_id], node_id))
         for rank, node_id in enumerate(fused, start=1):

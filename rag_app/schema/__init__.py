@@ -1,7 +1,7 @@
 """The types that travel between the stages: the query, its budget and deadline, the documents and the results."""
 
 from rag_app.schema.answer import Answer, AnswerEvent, Delta, Outcome, Retrieved
-from rag_app.schema.budget import TokenBudget, TokenCounter
+from rag_app.schema.budget import ContextTokenCounter, TokenBudget, TokenCounter
 from rag_app.schema.checks import chosen_from, scored_list
 from rag_app.schema.documents import IngestReport, ParsedDocument, Skipped, TenantSnapshot
 from rag_app.schema.names import MAX_NAME_LENGTH, checked_name
@@ -24,6 +24,7 @@ __all__ = [
     "NO_MATCH",
     "Answer",
     "AnswerEvent",
+    "ContextTokenCounter",
     "Deadline",
     "Delta",
     "Emptiness",

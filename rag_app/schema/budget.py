@@ -18,6 +18,24 @@ class TokenCounter(Protocol):
         ...
 
 
+class ContextTokenCounter(Protocol):
+    """Counts the tokens of a whole context where that takes a request."""
+
+    name: str
+
+    async def acount(self, text: str, *, timeout_s: float) -> int:
+        """Return the number of tokens of `text`.
+
+        Raises:
+            ComponentError: they could not be counted in time.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
 @dataclass(frozen=True)
 class TokenBudget:
     """How many tokens the context may hold.

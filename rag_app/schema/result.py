@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llama_index.core.llms import ChatMessage
 from llama_index.core.schema import NodeWithScore
 
+from rag_app.gemini import GeminiRequest, messages_of, request_of
 from rag_app.schema.query import Emptiness
 from rag_app.trace import Trace
 
@@ -35,7 +38,8 @@ class RetrievalResult:
     """The context for one question, and how it came about.
 
     Attributes:
-        nodes: the chunks in the context, best first within primary and then secondary.
+        nodes: the chunks in the context: primary before secondary, and within each the most relevant first. Models
+            overlook most in the middle of a long context and least at its two ends, and the end is the question.
         context: the chunks rendered for the model.
         tokens: the tokens of `context`, by `token_counter`.
         method: the pipeline that served.
@@ -68,6 +72,28 @@ class RetrievalResult:
     def degraded(self) -> bool:
         """Tell whether any part failed and was made up for; the trace says which."""
         return bool(self.trace.degradations)
+
+    def to_messages(self, history: Sequence[ChatMessage] = ()) -> list[ChatMessage]:
+        """Return the request for an answer, for any LLM of LlamaIndex: `llm.chat(result.to_messages())`.
+
+        Args:
+            history: the turns before this question, the user's and the assistant's, oldest first.
+
+        Raises:
+            InvalidInputError: a message of the history is neither the user's nor the assistant's.
+        """
+        return messages_of(self.query, self.context, history)
+
+    def to_gemini(self, history: Sequence[ChatMessage] = ()) -> GeminiRequest:
+        """Return the same request for google-genai: `client.models.generate_content(model=..., **result.to_gemini())`.
+
+        Args:
+            history: the turns before this question, the user's and the assistant's, oldest first.
+
+        Raises:
+            InvalidInputError: a message of the history is neither the user's nor the assistant's.
+        """
+        return request_of(self.query, self.context, history)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain dicts and lists, ready for JSON."""

@@ -6,6 +6,8 @@ from rag_app.storage.database import Database
 from rag_app.storage.dense_index import DenseIndexes, DenseIndexStatus
 from rag_app.storage.documents import DocumentWriter
 from rag_app.storage.embedded import start_embedded
+from rag_app.storage.key_store import ApiKey, KeyStore
+from rag_app.storage.listing import DocumentPage, StoredDocument, alist_documents
 from rag_app.storage.shadow_store import Comparison, ShadowStore
 from rag_app.storage.statistics import SourceStatistics, TenantStatistics, tenant_statistics
 from rag_app.storage.text_search import AskedMatch, TextSearch
@@ -13,6 +15,7 @@ from rag_app.storage.vector_store import TenantPGVectorStore
 from rag_app.storage.vectors import ChunkVectors, VectorReader
 
 __all__ = [
+    "ApiKey",
     "AskedMatch",
     "ChunkReader",
     "ChunkVectors",
@@ -20,14 +23,18 @@ __all__ = [
     "Database",
     "DenseIndexStatus",
     "DenseIndexes",
+    "DocumentPage",
     "DocumentWriter",
+    "KeyStore",
     "ShadowStore",
     "SourceStatistics",
+    "StoredDocument",
     "TenantCatalog",
     "TenantPGVectorStore",
     "TenantStatistics",
     "TextSearch",
     "VectorReader",
+    "alist_documents",
     "start_embedded",
     "tenant_statistics",
 ]

@@ -28,7 +28,9 @@ def test_the_last_turns_stay_in_their_order() -> None:
 
 
 def test_the_budget_of_tokens_keeps_whole_messages_from_a_users_on() -> None:
-    long = "کلاس " * (MAX_TOKENS // 4)
+    long = "کلاس"
+    while COUNTER.count(long) <= MAX_TOKENS * 0.6:
+        long += " کلاس"
     history = [user("اول"), assistant(long), user(long), assistant("کوتاه")]
     kept = told(history)
     assert [role for role, _ in kept] == ["user", "assistant"]
@@ -36,9 +38,9 @@ def test_the_budget_of_tokens_keeps_whole_messages_from_a_users_on() -> None:
     assert told([user(long * 3)]) == []
 
 
-def test_old_citations_go_and_delimiters_are_taken_apart() -> None:
-    kept = told([user("<context>x</context>"), assistant("رایگان [1]."), assistant("  ")])
-    assert kept == [("user", "(context>x(/context>"), ("assistant", "رایگان.")]
+def test_old_citations_and_turns_without_text_go() -> None:
+    kept = told([user("سلام [1]"), assistant("رایگان [1]."), assistant("  ")])
+    assert kept == [("user", "سلام [1]"), ("assistant", "رایگان.")]
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_every_command_that_opens_a_database_accepts_profile_config_and_data_dir
     found = dict(all_commands(group))
     of_models = {"models list", "models pull", "models path", "models export"}
     assert set(found) == {
-        "db upgrade", "db downgrade", "db current", "db reindex", "delete", "doctor", "eval", "flags get",
+        "chat", "db upgrade", "db downgrade", "db current", "db reindex", "delete", "doctor", "eval", "flags get",
         "flags history", "flags list", "flags set", "flags unset", "ingest", "retrieve", "shadow report", "stats",
         "verify",
     } | of_models  # fmt: skip

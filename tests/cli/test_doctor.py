@@ -27,8 +27,20 @@ from tests.models import save_cross_encoder
 from tests.servers import postgres_15
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NAMES = ["packages", "network", "model", "database", "versions", "schema"]
-OF_A_MODEL = ["packages", "network", "model", "memory", "load", "precision", "speed", "database", "versions", "schema"]
+NAMES = ["packages", "network", "model", "llm", "database", "versions", "schema"]
+OF_A_MODEL = [
+    "packages",
+    "network",
+    "model",
+    "memory",
+    "load",
+    "precision",
+    "speed",
+    "llm",
+    "database",
+    "versions",
+    "schema",
+]
 TROUBLES = ["the model does not download", "out of memory", "latency over 3 s", "no chunks retrieved"]
 
 
@@ -73,6 +85,21 @@ def test_all_is_well_without_a_model_and_nothing_is_changed() -> None:
     assert re.match(r"python 3\.11\.\d+, rag-app \d.*llama-index-core \d.*torch \d", checks["packages"]["finding"])
     assert checks["schema"]["finding"] == f"at {schema_version.LATEST}, the latest"
     assert re.fullmatch(r"PostgreSQL \d+\.\d+, pgvector \d+\.\d+\.\d+", checks["versions"]["finding"])
+
+
+def test_the_llm_is_named_and_a_missing_key_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "llm.kind is extractive" in examined()["llm"]["finding"]
+    for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAG_APP_LLM__KIND", "google_genai")
+    missing = examined(status=1)["llm"]
+    assert missing["state"] == "problem"
+    assert "key" in missing["finding"]
+    assert "llm.kind: extractive" in missing["answer"]
+    monkeypatch.setenv("RAG_APP_LLM__API_KEY", "secret-key")
+    given = examined()["llm"]
+    assert given["finding"].startswith("llm.kind is google_genai, model gemini-")
+    assert "secret-key" not in str(given)
 
 
 def test_the_four_troubles_are_always_answered() -> None:
@@ -299,7 +326,7 @@ def test_a_database_that_does_not_answer_is_a_problem(monkeypatch: pytest.Monkey
         port = probe.getsockname()[1]
     monkeypatch.setenv("DATABASE_URL", f"postgresql://u:s3cret@127.0.0.1:{port}/shop")
     checks = examined("--tenant", "shop", status=1)
-    assert list(checks) == NAMES[:4]
+    assert list(checks) == NAMES[:5]
     assert checks["database"]["state"] == "problem"
     assert "does not answer" in checks["database"]["finding"]
     assert "s3cret" not in checks["database"]["finding"]

@@ -55,10 +55,13 @@ def test_everything_is_checked_and_the_retrievers_are_compared(
         "context_retriever",
         "production_rag",
         "flags",
+        "llm",
+        "answer",
     } <= set(checks)
     assert checks["production_rag"]["finding"].startswith("3 of 3 questions have chunks")
     assert f"{cross_encoder_folder} is loaded; cross_encoder put " in checks["reranker"]["finding"]
     assert "production_rag_rollout_percentage 0" in checks["flags"]["finding"]
+    assert checks["answer"]["finding"].startswith("extractive gave ")
     for pair in found["compared"]:
         assert (pair["old"]["method"], pair["new"]["method"]) == ("context_retriever", "production_rag")
         assert pair["old"]["chunks"]

@@ -144,6 +144,8 @@ def test_every_panel_shows_something(server: Prometheus, expression: str) -> Non
         ("Agreement A", "", {"": 0.75}),
         ("Agreement B", "", {"": 0.5}),
         ("Tokens of a context A", "method", {"production_rag": 500.0, "context_retriever": 200.0}),
+        ("Time of an answer A", "llm", {"google_genai": 2.0}),
+        ("Time to the first words A", "llm", {"google_genai": 0.5}),
         ("Complexity of the questions A", "", {"": 2.0}),
     ],
 )
@@ -160,11 +162,12 @@ def test_every_alert_is_evaluated(server: Prometheus, rule: dict[str, str]) -> N
 
 
 def test_the_alerts_of_what_was_wrong_wait(server: Prometheus) -> None:
-    """A quarter of the runs failed, as many were empty, and a fifth of the requests were degraded."""
+    """A quarter of the runs and answers failed, as many runs were empty, and a fifth of the requests were degraded."""
     assert {sample["metric"]["alertname"] for sample in server.ask('ALERTS{alertstate="pending"}')} == {
         "RagErrorRateHigh",
         "RagNoChunks",
         "RagDegraded",
+        "RagAnswersFail",
     }
 
 

@@ -56,6 +56,8 @@ def around() -> None:
     for differs in (True, False):
         times = {"production_rag": 0.1, "context_retriever": 0.3}
         metrics.shadowed("compared", overlap=0.75, seconds=times, first_differs=differs)
+    for outcome in ("answered", "answered", "answered", "time-out"):
+        metrics.answered(llm="google_genai", outcome=outcome, seconds=2.0, first_token_s=0.5)
 
 
 def say(line: object) -> None:

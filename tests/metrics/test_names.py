@@ -26,6 +26,9 @@ OURS = {
     "rag_shadow_overlap_ratio": ("histogram", ()),
     "rag_shadow_latency_seconds": ("histogram", ("method",)),
     "rag_shadow_first_differs_total": ("counter", ()),
+    "rag_answers_total": ("counter", ("llm", "outcome")),
+    "rag_answer_latency_seconds": ("histogram", ("llm",)),
+    "rag_answer_first_token_seconds": ("histogram", ("llm",)),
 }
 NAMES = {**BY_MISSION, **OURS}
 
@@ -45,6 +48,7 @@ metrics.reranked("BAAI/bge-reranker-base", 0.1)
 metrics.flag_evaluated("production_rag", "on", "SPLIT")
 metrics.cache_used("bm25", hit=True)
 metrics.shadowed("compared", overlap=0.5, seconds={"production_rag": 0.1}, first_differs=True)
+metrics.answered(llm="extractive", outcome="answered", seconds=0.1, first_token_s=0.05)
 from prometheus_client.parser import text_string_to_metric_families as parse
 families = parse(metrics.exposition().decode())
 print(json.dumps([[family.name, family.type, sorted(family.samples[0].labels)] for family in families]))
@@ -70,3 +74,9 @@ from prometheus_client import REGISTRY
 run()
 print(REGISTRY.get_sample_value("rag_retrieval_total", {"method": "production_rag", "primary_source": "manual"}))
 """)
+
+
+def test_the_answers_of_an_llm_start_at_zero(run_python) -> None:
+    text = run_python('metrics.answers_begin("gemini"); print(json.dumps(metrics.exposition().decode()))')
+    for outcome in ("answered", "no context", "time-out", "quota", "unavailable"):
+        assert f'rag_answers_total{{llm="gemini",outcome="{outcome}"}} 0.0\n' in text

@@ -232,7 +232,7 @@ def test_what_a_model_reads_is_the_bare_text() -> None:
 
 
 # Stored documents are cut anew when `rules` changes: raise it whenever this digest has to change.
-CUT_BY_RULES = {2: "16bc2ed26b02"}
+CUT_BY_RULES = {3: "577e50672def"}
 
 
 def test_other_rules_have_another_number() -> None:
@@ -263,4 +263,4 @@ def test_parents_smaller_than_children_are_refused() -> None:
 def test_a_long_document_takes_time_in_proportion_to_its_length() -> None:
     text = "این یک جمله کوتاه است. " * 40_000  # 20 seconds where each parent looks at all sentences
     parents, children = parse(text, 128, 512)
-    assert len(children) > len(parents) > 500
+    assert len(children) > len(parents) > 400

@@ -66,7 +66,7 @@ def test_yes_and_no_are_in_the_language_of_the_fields_name() -> None:
     assert lines(موجود=True, گارانتی=False) == ["موجود: بله", "گارانتی: خیر"]
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", [], [None], {"a": 1}, [{"a": 1}], "بلند " * 100])
+@pytest.mark.parametrize("value", [None, "", "  ", [], [None], {"a": 1}, [{"a": 1}], "بلند " * 130])
 def test_what_has_no_short_form_stays_in_the_metadata_alone(value: Any) -> None:
     assert lines(field=value, sku="7") == ["sku: 7"]
     assert parse(field=value)[1].metadata["field"] == value

@@ -80,12 +80,12 @@ def test_the_budget_is_never_exceeded_and_nothing_is_made_up(
 def test_each_source_gets_at_least_what_it_would_get_alone_within_its_share(
     nodes: list[NodeWithScore], primary: int, secondary: int
 ) -> None:
-    both = fit(nodes, TokenBudget(primary, secondary, "manual"), top_n=12)
+    both = fit(nodes, TokenBudget(primary, secondary, "manual"), top_n=9)  # more numbers would cost a token more
     for source, share in (("manual", primary), ("faq", secondary)):
-        own = [n for n in nodes if n.node.metadata["source"] == source]
-        alone = fit(own, TokenBudget(share, 0), top_n=12)
+        own = [n for n in nodes[:9] if n.node.metadata["source"] == source]
+        alone = fit(own, TokenBudget(share, 0), top_n=9)
         together = [n for n in both if n.node.metadata["source"] == source]
-        assert tokens(together) >= tokens(alone) - 1  # chunk numbers of two digits take a token more
+        assert tokens(together) >= tokens(alone)
 
 
 def test_every_chunk_shows_its_core_before_any_shows_more() -> None:

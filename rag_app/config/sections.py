@@ -1,14 +1,11 @@
-"""Settings: defaults < profile < YAML file < environment (RAG_APP_*) < keyword arguments."""
+"""The sections of settings; each docstring says what its settings mean."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,31 +15,28 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
-    ValidationError,
+    WithJsonSchema,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
 
-from rag_app.errors import ConfigurationError, unknown_name
-from rag_app.kinds import Component, checked_kind, is_shipped
+from rag_app.kinds import PATH, Component, checked_kind, is_shipped, names_of
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-EmbeddingKind = Annotated[str, AfterValidator(partial(checked_kind, "embedding"))]
-DenseKind = Annotated[str, AfterValidator(partial(checked_kind, "dense"))]
-SparseKind = Annotated[str, AfterValidator(partial(checked_kind, "sparse"))]
-LegKind = Annotated[str, AfterValidator(partial(checked_kind, "leg"))]
-RerankKind = Annotated[str, AfterValidator(partial(checked_kind, "rerank"))]
-LLMKind = Annotated[str, AfterValidator(partial(checked_kind, "llm"))]
+def _described(component: Component) -> WithJsonSchema:
+    names = {"enum": list(names_of(component)), "type": "string"}
+    return WithJsonSchema({"anyOf": [names, {"pattern": f"^{PATH}$", "type": "string"}]})
+
+
+EmbeddingKind = Annotated[str, AfterValidator(partial(checked_kind, "embedding")), _described("embedding")]
+DenseKind = Annotated[str, AfterValidator(partial(checked_kind, "dense")), _described("dense")]
+SparseKind = Annotated[str, AfterValidator(partial(checked_kind, "sparse")), _described("sparse")]
+LegKind = Annotated[str, AfterValidator(partial(checked_kind, "leg")), _described("leg")]
+RerankKind = Annotated[str, AfterValidator(partial(checked_kind, "rerank")), _described("rerank")]
+LLMKind = Annotated[str, AfterValidator(partial(checked_kind, "llm")), _described("llm")]
 
 
 class DatabaseSettings(_Section):
@@ -285,138 +279,3 @@ class LogSettings(_Section):
     """`query_text` writes customers' questions to the log, at level DEBUG."""
 
     query_text: bool = False
-
-
-PROFILES: dict[str, dict[str, Any]] = {
-    "embedded": {},
-    "production": {
-        "database": {"auto_upgrade": False},
-        "embedding": {"kind": "huggingface"},
-        "rerank": {"kind": "cross_encoder"},
-        "llm": {"kind": "google_genai"},
-    },
-}
-_from_file: ContextVar[dict[str, Any] | None] = ContextVar("from_file", default=None)
-
-
-class Settings(BaseSettings):
-    """Everything that can be set; `deadline_s` bounds a request from question to context."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="RAG_APP_",
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
-
-    profile: str = "embedded"
-    data_dir: Path = Path(".rag_app")
-    deadline_s: PositiveFloat = 2.0
-    database: DatabaseSettings = DatabaseSettings()
-    ingestion: IngestionSettings = IngestionSettings()
-    embedding: EmbeddingSettings = EmbeddingSettings()
-    query_analysis: QueryAnalysisSettings = QueryAnalysisSettings()
-    retrieval: RetrievalSettings = RetrievalSettings()
-    qdrant: QdrantSettings = QdrantSettings()
-    rerank: RerankSettings = RerankSettings()
-    context: ContextSettings = ContextSettings()
-    llm: LLMSettings = LLMSettings()
-    server: ServerSettings = ServerSettings()
-    flags: FlagSettings = FlagSettings()
-    shadow: ShadowSettings = ShadowSettings()
-    logs: LogSettings = LogSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the sources in order, the strongest first."""
-        sources = [init_settings, env_settings, InitSettingsSource(settings_cls, _from_file.get() or {})]
-        profile = str(next((name for source in sources if (name := source().get("profile"))), "embedded"))
-        if profile not in PROFILES:
-            raise ConfigurationError(unknown_name("profile", profile, PROFILES))
-        return (*sources, InitSettingsSource(settings_cls, PROFILES[profile]))
-
-
-def load_settings(config: str | Path | None = None, **overrides: Any) -> Settings:
-    """Return the settings from every place they can be set.
-
-    Args:
-        config: a YAML file; else the one that `RAG_APP_CONFIG` names.
-        overrides: settings by name; a section as a dict.
-
-    Raises:
-        ConfigurationError: the file is missing or no YAML, or a setting is unknown or has no valid value.
-    """
-    for variable in os.environ:
-        section, separator, _ = variable.removeprefix("RAG_APP_").lower().partition("__")
-        if separator and variable.startswith("RAG_APP_") and section not in Settings.model_fields:
-            raise ConfigurationError(
-                unknown_name("section of settings in the environment", section, Settings.model_fields)
-            )
-    file = Path(path) if (path := config or os.environ.get("RAG_APP_CONFIG")) else None
-    given = {name: value for name, value in overrides.items() if value is not None}
-    token = _from_file.set(_read_yaml(file) if file else None)
-    try:
-        settings = Settings(**given)
-    except ValidationError as error:
-        raise ConfigurationError("\n".join(_explain(entry) for entry in error.errors())) from None
-    except SettingsError as error:  # a whole section in one variable that is not JSON; its value may hold a secret
-        raise ConfigurationError(f"{error}: name single settings, as in RAG_APP_RERANK__TOP_K=8") from None
-    finally:
-        _from_file.reset(token)
-    url = os.environ.get("DATABASE_URL")
-    if url and settings.database.url is None:
-        database = settings.database.model_copy(update={"url": SecretStr(url)})
-        settings = settings.model_copy(update={"database": database})
-    return settings
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    import yaml
-
-    if not file.is_file():
-        raise ConfigurationError(f"the configuration file {file} does not exist")
-    try:
-        with file.open(encoding="utf-8") as stream:  # of a stream, errors quote no line, which may hold a password
-            content = yaml.safe_load(stream)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the configuration file {file} is not YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"the configuration file {file} must map names to values; it is a {type(content).__name__}"
-        )
-    return {str(name): value for name, value in content.items()}
-
-
-def _explain(entry: Mapping[str, Any]) -> str:
-    """Say what is wrong with one setting, and the nearest valid name of an unknown one."""
-    *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
-    if entry["type"] != "extra_forbidden":
-        where = ".".join((*sections, name))
-        holds_password = where.startswith(("database", "embedding", "flags.redis_url", "llm", "qdrant"))
-        given = "" if holds_password or entry["type"] == "value_error" else f", not {entry['input']!r}"
-        return f"{where}: {entry['msg'].removeprefix('Value error, ')}{given}"
-    where = f"setting of {'.'.join(sections)}" if sections else "setting"
-    return unknown_name(where, name, _model_at(sections).model_fields)
-
-
-def _model_at(sections: Sequence[str]) -> type[BaseModel]:
-    """Return the section of settings at a place; one within a mapping stands behind its name there."""
-    model: Any = Settings
-    names = iter(sections)
-    for section in names:
-        model = model.model_fields[section].annotation
-        if get_origin(model) is dict:
-            next(names, None)
-            model = get_args(model)[1]
-    found: type[BaseModel] = model
-    return found

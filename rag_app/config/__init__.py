@@ -1,0 +1,7 @@
+"""Settings: what can be set, from where, and what holds."""
+
+from rag_app.config.origins import Effective, effective_settings
+from rag_app.config.settings import PROFILES, Settings, load_settings
+from rag_app.config.template import template
+
+__all__ = ["PROFILES", "Effective", "Settings", "effective_settings", "load_settings", "template"]

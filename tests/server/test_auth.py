@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import socket
+import time
+
+import httpx
+import pytest
+
+from rag_app.storage import KeyStore
+from tests.server.running import Running
+
+_CALLS = {
+    "POST /v1/retrieve": ("POST", "/v1/retrieve", {"query": "a"}),
+    "POST /v1/chat": ("POST", "/v1/chat", {"question": "a"}),
+    "POST /v1/chat/completions": ("POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": "a"}]}),
+    "GET /v1/documents": ("GET", "/v1/documents", None),
+    "POST /v1/documents": ("POST", "/v1/documents", {"documents": [{"id": "a", "text": "b"}]}),
+    "DELETE /v1/documents": ("DELETE", "/v1/documents?source=s", None),
+    "DELETE /v1/documents/{doc_id}": ("DELETE", "/v1/documents/a", None),
+    "POST /v1/documents/upload": ("POST", "/v1/documents/upload", None),
+    "GET /v1/whoami": ("GET", "/v1/whoami", None),
+    "GET /v1/models": ("GET", "/v1/models", None),
+}
+
+
+def test_every_endpoint_is_here_and_says_that_it_needs_a_key(server: Running) -> None:
+    with server.client() as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    guarded = {
+        f"{method.upper()} {path}": operation.get("security")
+        for path, operations in paths.items()
+        if path.startswith("/v1/")
+        for method, operation in operations.items()
+    }
+    assert set(guarded) == set(_CALLS)
+    assert all(guarded.values())
+    assert {path for path in paths if not path.startswith("/v1/")} == {"/healthz", "/readyz", "/metrics"}
+
+
+@pytest.mark.parametrize("call", _CALLS)
+def test_no_endpoint_answers_without_a_valid_key(server: Running, tenant: str, call: str) -> None:
+    method, path, body = _CALLS[call]
+    store = KeyStore(server.app.database)
+    revoked, secret = store.create(tenant)
+    store.revoke(revoked.id)
+    valid = server.key(tenant)
+    wrong = (None, secret, f"{valid}x", "rag_", "rag_" + "A" * 43, "x" * 10_000)
+    headers = [{} if key is None else {"Authorization": f"Bearer {key}"} for key in wrong]
+    headers += [{"Authorization": valid}, {"Authorization": f"Basic {valid}"}, {"X-API-Key": valid}]
+    with server.client() as client:
+        for each in headers:
+            answer = client.request(method, path, json=body, headers=each)
+            assert answer.status_code == 401, each
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert answer.json()["error"]["type"] == "authentication_error"
+            assert answer.headers["X-Request-ID"]
+    assert server.app.documents(tenant=tenant).documents == ()
+
+
+def test_a_body_is_not_read_before_the_key_is_known(server: Running) -> None:
+    address = httpx.URL(server.url)
+    head = f"POST /v1/documents/upload HTTP/1.1\r\nHost: {address.netloc.decode()}\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection((address.host, address.port), 10) as connection:
+        connection.sendall(head.encode())  # and nothing of the body
+        assert connection.recv(100).startswith(b"HTTP/1.1 401")
+
+
+def test_a_revoked_key_is_refused_soon_though_it_was_used_just_now(
+    server: Running, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.services.keys, "_fresh_s", 0.3)
+    store = KeyStore(server.app.database)
+    key, secret = store.create(tenant)
+    with server.client() as client:
+        client.headers["Authorization"] = f"Bearer {secret}"
+        assert client.get("/v1/models").status_code == 200
+        store.revoke(key.id)
+        time.sleep(0.35)
+        assert client.get("/v1/models").status_code == 401
+
+
+def test_what_was_found_is_remembered_for_a_few_seconds(server: Running, tenant: str) -> None:
+    store = KeyStore(server.app.database)
+    key, secret = store.create(tenant)
+    with server.client() as client:
+        client.headers["Authorization"] = f"bearer {secret}"
+        assert client.get("/v1/models").status_code == 200
+        store.revoke(key.id)
+        assert client.get("/v1/models").status_code == 200
+    assert 0 < server.services.keys._fresh_s <= 5
+
+
+def test_whoami_tells_the_tenant_and_what_it_has(client: httpx.Client, tenant: str) -> None:
+    assert client.get("/v1/whoami").json() == {
+        "tenant": tenant,
+        "key_name": "default",
+        "llm": "extractive",
+        "sources": ["faq", "manual"],
+        "documents": 2,
+    }
