@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -71,6 +71,8 @@ class RagApp:
             llm = open_configured_llm(settings)
             opened.callback(self.loop.call, aclose_llm, llm)
             self._components = build(settings, self.database, self.loop, self.flags, llm)
+            for follower in self._components.followers:
+                opened.callback(follower.close)
             self.service = self._components.service
             self.pipeline = self._components.retrieval
             opened.callback(self.loop.call, self.service.aclose)
@@ -134,7 +136,7 @@ class RagApp:
         """
         given = [items] if isinstance(items, str | Path) else items
         report = self._components.ingestion.run(given, tenant=tenant, source=source, prune=prune, progress=progress)
-        self._indexing.submit(self._reindex_in_background, tenant)
+        self._follow_in_background(tenant, self._components.dense_indexes.refresh)
         return report
 
     async def aingest(self, items: Iterable[Item] | str | Path, **options: Any) -> IngestReport:
@@ -291,7 +293,9 @@ class RagApp:
 
     def delete(self, doc_id: str, *, tenant: str) -> bool:
         """Delete a document with all its chunks; False if the tenant has none of this id."""
-        return self._components.writer.delete(checked_name("tenant", tenant), checked_name("document id", doc_id))
+        deleted = self._components.writer.delete(checked_name("tenant", tenant), checked_name("document id", doc_id))
+        self._follow_in_background(tenant)
+        return deleted
 
     async def adelete(self, doc_id: str, *, tenant: str) -> bool:
         """Do what `delete` does, without blocking the loop."""
@@ -299,7 +303,9 @@ class RagApp:
 
     def delete_source(self, source: str, *, tenant: str) -> int:
         """Delete all documents of a source and return how many there were."""
-        return self._components.writer.delete_source(checked_name("tenant", tenant), checked_name("source", source))
+        deleted = self._components.writer.delete_source(checked_name("tenant", tenant), checked_name("source", source))
+        self._follow_in_background(tenant)
+        return deleted
 
     async def adelete_source(self, source: str, *, tenant: str) -> int:
         """Do what `delete_source` does, without blocking the loop."""
@@ -311,7 +317,7 @@ class RagApp:
         An ingestion that runs meanwhile goes on: of its documents those are left that it writes after this.
         """
         deleted = self._components.writer.delete_tenant(checked_name("tenant", tenant))
-        self._indexing.submit(self._reindex_in_background, tenant)
+        self._follow_in_background(tenant, self._components.dense_indexes.refresh)
         return deleted
 
     async def adelete_tenant(self, tenant: str) -> int:
@@ -321,12 +327,18 @@ class RagApp:
     def reindex(self, tenant: str | None = None) -> list[DenseIndexStatus]:
         """Build, measure or drop the dense index that a tenant's size asks for, or those of all tenants, and wait.
 
+        A dense store beside PostgreSQL is brought up to date first.
+
         Raises:
+            ComponentError: that store does not answer or refuses.
             DatabaseUnavailableError: the database does not answer.
             StorageError: the database's user does not own the tables.
         """
         indexes = self._components.dense_indexes
         tenants = indexes.tenants() if tenant is None else [checked_name("tenant", tenant)]
+        for follower in self._components.followers:
+            for each in tenants:
+                follower.refresh(each)
         return [indexes.refresh(each) for each in tenants]
 
     def stats(self, tenant: str) -> TenantStatistics:
@@ -348,11 +360,10 @@ class RagApp:
             checked_name("after", after)
         return await alist_documents(self.database, tenant, source=source, limit=limit, after=after)
 
-    def _reindex_in_background(self, tenant: str) -> None:
-        try:
-            self.reindex(tenant)
-        except Exception as error:  # noqa: BLE001 - what is stored is found without an index too
-            logger.warning("a dense index was not built, run rag-app db reindex: %s", error)
+    def _follow_in_background(self, tenant: str, *further: Callable[[str], object]) -> None:
+        """Have indexes follow a write, one after the other; what fails costs no caller anything."""
+        for refresh in (*(follower.refresh for follower in self._components.followers), *further):
+            self._indexing.submit(_attempt, refresh, tenant)
 
     def close(self) -> None:
         """Close the connections; closing again does nothing. The embedded server stops with its last process."""
@@ -365,6 +376,13 @@ class RagApp:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _attempt(refresh: Callable[[str], object], tenant: str) -> None:
+    try:
+        refresh(tenant)
+    except Exception as error:  # noqa: BLE001 - queries do without, or bring it up to date themselves
+        logger.warning("a dense index is not up to date, run rag-app db reindex: %s", error)
 
 
 def _whole(events: Sequence[AnswerEvent]) -> Answer:

@@ -211,6 +211,7 @@ MISSING = [
     ("llm: {kind: google_genai, api_key: k}", "llama_index.llms.google_genai", "google-genai"),
     ("llm: {kind: gemini, api_key: k}", "llama_index.llms.gemini", "gemini"),
     ("llm: {kind: openai_like}", "llama_index.llms.openai_like", "openai-like"),
+    ("retrieval: {dense: qdrant}", "qdrant_client", "qdrant"),
 ]
 
 

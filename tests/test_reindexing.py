@@ -119,6 +119,18 @@ def test_what_is_written_and_deleted_meanwhile_is_in_the_new_index(url: str, mon
         assert app.retrieve("یادداشت تازه", tenant="late").nodes
 
 
+def test_what_full_text_search_added_to_the_old_table_is_on_the_new(url: str) -> None:
+    search = {"dense": "none", "sparse": "postgres_fts"}
+    with RagApp(settings(url, SMALL, retrieval=search)) as app:
+        app.ingest(INSTITUTE / "documents", tenant="a")
+        before, found = state(app), app.retrieve(QUESTION, tenant="a").context
+    assert reindex(settings(url, LARGE)) is not None
+    with RagApp(settings(url, LARGE)) as app:
+        assert state(app) == before
+    with RagApp(settings(url, LARGE, retrieval=search)) as app:
+        assert app.retrieve(QUESTION, tenant="a").context == found
+
+
 def test_one_that_was_broken_off_goes_on(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with RagApp(settings(url, SMALL)) as app:
         for tenant in ("a", "b", "c"):

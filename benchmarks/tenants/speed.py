@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from llama_index.core import StorageContext, VectorStoreIndex
@@ -188,7 +189,7 @@ def main(squad: Path | None, sizes: Sequence[int], rounds: int, out: Path | None
     rows: list[Mapping[str, float]] = []
     embedding = {"kind": f"{__name__}:{Remembered.__name__}"}
     print(f"{QUESTIONS} questions, {rounds} rounds in turn; ratios: rag_app / stock, median (least-most) of the rounds")
-    settings = {"embedding": embedding, "ingestion": uncut}
+    settings: Mapping[str, Any] = {"embedding": embedding, "ingestion": uncut}
     with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder, **settings) as app:
         for size in sizes:
             bodies = list(islice(given, size))

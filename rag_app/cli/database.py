@@ -68,7 +68,10 @@ def reindex(
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Build, measure or drop the dense index that each tenant's size asks for; ingestion does so by itself."""
+    """Build, measure or drop the dense index that each tenant's size asks for; ingestion does so by itself.
+
+    Where the dense store is Qdrant, it is brought up to date first.
+    """
     from dataclasses import asdict
 
     with opened(profile, config, data_dir, rerank={"load": "lazy"}) as application:

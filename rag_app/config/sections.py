@@ -114,7 +114,7 @@ class RetrievalSettings(_Section):
     """Stage 2: the legs, candidates of each and of their fusion.
 
     `dense` says where vectors are searched, `sparse` how words are; `none` leaves that leg out. `legs` are further ones
-    by name.
+    by name. The dense store `memory` keeps up to `memory_store_mb` of vectors, those of the tenants asked for last.
 
     A tenant of up to `exact_limit` chunks is searched without a dense index. `filter_keys` are the keys of metadata
     that a call may filter by, beside doc_id, kind and title.
@@ -132,6 +132,7 @@ class RetrievalSettings(_Section):
     rrf_k: PositiveInt = 60
     leg_timeout_s: PositiveFloat = 1.0
     bm25_cache_mb: PositiveFloat = 200
+    memory_store_mb: PositiveFloat = 500
     exact_limit: PositiveInt = 10_000
     filter_keys: tuple[str, ...] = ()
 
@@ -145,6 +146,24 @@ class RetrievalSettings(_Section):
                     f"legs: {name!r} can not name a leg: take lower-case letters, digits and _, and none of "
                     f"{', '.join(_LEGS)}"
                 )
+        return self
+
+
+class QdrantSettings(_Section):
+    """Where the dense store `qdrant` is: a server or cluster at `url`, or the local mode, for one process.
+
+    The local mode keeps its data under `path`, or in memory without it. One `collection` is for one database.
+    """
+
+    url: str | None = None
+    api_key: SecretStr | None = None
+    path: Path | None = None
+    collection: str = Field(default="rag_app", min_length=1)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> QdrantSettings:
+        if self.url is not None and self.path is not None:
+            raise ValueError("url is for a server and path for the local mode: leave one out")
         return self
 
 

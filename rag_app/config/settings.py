@@ -25,6 +25,7 @@ from rag_app.config.sections import (
     IngestionSettings,
     LLMSettings,
     LogSettings,
+    QdrantSettings,
     QueryAnalysisSettings,
     RerankSettings,
     RetrievalSettings,
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     query_analysis: QueryAnalysisSettings = QueryAnalysisSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    qdrant: QdrantSettings = QdrantSettings()
     rerank: RerankSettings = RerankSettings()
     context: ContextSettings = ContextSettings()
     llm: LLMSettings = LLMSettings()

@@ -11,7 +11,7 @@ from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
 from rag_app.factory.conversation import quick_writer
 from rag_app.factory.embedding import opened_embedding
-from rag_app.factory.legs import Parts, fused
+from rag_app.factory.legs import Follower, Parts, fused
 from rag_app.factory.rerankers import rerankers_of
 from rag_app.flags import FlagService
 from rag_app.gemini import render_chunk, render_context
@@ -48,6 +48,7 @@ class Components:
     retrieval: RetrievalPipeline
     service: RetrievalService
     counters: Counters
+    followers: tuple[Follower, ...]
 
 
 def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService, llm: LLM) -> Components:
@@ -102,11 +103,13 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         similarity_top_k=settings.retrieval.sparse_top_k,
         max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
     )
+    write = quick_writer(settings, llm)
+    hybrid, followers = fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop, write))
     retrieval = RetrievalPipeline(
         analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
         read=indexes.aread,
-        retriever=fused(settings, Parts(vector_store, reader, embedding, indexes, loop, quick_writer(settings, llm))),
+        retriever=hybrid,
         rerankers=rerankers_of(settings),
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),
@@ -133,7 +136,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service, counters)
+    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service, counters, followers)
 
 
 def _counters(settings: Settings) -> Counters:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from rag_app.background import BackgroundLoop
 from rag_app.embeddings import Embedding
 from rag_app.errors import ComponentError
 from rag_app.schema import RetrievalQuery
-from rag_app.storage import TenantPGVectorStore
+
+
+class DenseStore(Protocol):
+    """Where vectors are searched."""
+
+    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> list[NodeWithScore]:
+        """Return the chunks nearest to a vector, of those that the query may find, by cosine similarity."""
+        ...
 
 
 class DenseLeg(BaseRetriever):
     """Retrieves the chunks nearest to the query; scores are cosine similarities.
 
     Args:
-        vector_store: where the chunks are.
+        store: where the chunks are.
         embedding: what the chunks were stored with.
         loop: where synchronous calls run.
         similarity_top_k: the most chunks to return.
@@ -25,14 +34,14 @@ class DenseLeg(BaseRetriever):
 
     def __init__(
         self,
-        vector_store: TenantPGVectorStore,
+        store: DenseStore,
         embedding: Embedding,
         loop: BackgroundLoop,
         *,
         similarity_top_k: int = 20,
     ) -> None:
         super().__init__()
-        self._vector_store = vector_store
+        self._store = store
         self._embedding = embedding
         self._loop = loop
         self._similarity_top_k = similarity_top_k
@@ -51,16 +60,4 @@ class DenseLeg(BaseRetriever):
         embedding = query.embedding or await self._embedding.model.aget_query_embedding(meant)
         if not any(embedding):
             return []  # a query without a single word lies nowhere
-        found = await self._vector_store.aquery(
-            VectorStoreQuery(
-                query_embedding=embedding, similarity_top_k=query.options.dense_top_k or self._similarity_top_k
-            ),
-            tenant=query.tenant,
-            sources=query.sources,
-            doc_ids=query.doc_ids,
-            ef_search=query.ef_search,
-        )
-        return [
-            NodeWithScore(node=node, score=score)
-            for node, score in zip(found.nodes or (), found.similarities or (), strict=True)
-        ]
+        return await self._store.anearest(query, embedding, query.options.dense_top_k or self._similarity_top_k)

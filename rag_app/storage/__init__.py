@@ -11,11 +11,15 @@ from rag_app.storage.listing import DocumentPage, StoredDocument, alist_document
 from rag_app.storage.next_index import NextIndex
 from rag_app.storage.shadow_store import Comparison, ShadowStore
 from rag_app.storage.statistics import SourceStatistics, TenantStatistics, tenant_statistics
+from rag_app.storage.text_search import AskedMatch, TextSearch
 from rag_app.storage.vector_store import TenantPGVectorStore
+from rag_app.storage.vectors import ChunkVectors, VectorReader
 
 __all__ = [
     "ApiKey",
+    "AskedMatch",
     "ChunkReader",
+    "ChunkVectors",
     "Comparison",
     "Database",
     "DenseIndexStatus",
@@ -30,6 +34,8 @@ __all__ = [
     "TenantCatalog",
     "TenantPGVectorStore",
     "TenantStatistics",
+    "TextSearch",
+    "VectorReader",
     "alist_documents",
     "start_embedded",
     "tenant_statistics",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -11,7 +13,7 @@ import psycopg
 from psycopg import ProgrammingError
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
@@ -21,6 +23,8 @@ from rag_app.storage.connections import AsyncConnections
 from rag_app.storage.connections import Connection as AsyncConnection
 
 SCHEMA = "rag_app"
+BUILDING = "building an index"  # takes turns: two concurrent builds on one table would wait for each other
+_POLL_S = 0.2
 
 # One round trip; the settings end with the transaction, so nothing leaks over pooled connections. A plan for any tenant
 # would serve the small ones or the large ones badly, and fits no index of one tenant.
@@ -125,6 +129,19 @@ class Database:
             self.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=self._connect_options
         )
         with _translated(self.url), engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[Connection]:
+        """Wait until no other thread or process is in the block of this name; gives a connection as `maintenance` does.
+
+        Raises:
+            DatabaseUnavailableError: the database can not be reached, or the connection broke.
+        """
+        lock = int.from_bytes(hashlib.sha256(f"rag_app\0{name}".encode()).digest()[:8], "big", signed=True)
+        with self.maintenance() as connection:
+            while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": lock}):
+                time.sleep(_POLL_S)  # waiting inside the server would hold a snapshot that building an index waits for
             yield connection
 
     def fetch(

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 
 from rag_app.errors import StorageError
 from rag_app.logs import get_logger
-from rag_app.storage.database import Database
+from rag_app.storage.database import BUILDING, Database
 from rag_app.storage.vector_store import TenantPGVectorStore
 
 logger = get_logger(__name__)
@@ -33,8 +33,6 @@ _PROBE_TOP_K = 20
 _M, _EF_CONSTRUCTION = 16, 128
 _GROWTH = 1.5  # an index that has grown so much is measured again
 _SHRUNK = 0.5  # of the exact limit; a tenant at the limit does not gain and lose its index by turns
-_LOCK = 7_246_001_835_553_201_412  # two concurrent builds on one table would wait for each other
-_POLL_S = 0.5
 
 _TENANTS = text("SELECT tenant FROM rag_app.tenants ORDER BY tenant")
 _CHUNKS: LiteralString = """
@@ -144,9 +142,7 @@ class DenseIndexes:
             StorageError: the user does not own the tables.
         """
         if self._is_due(tenant):
-            with self._database.maintenance() as connection:
-                while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
-                    time.sleep(_POLL_S)  # waiting inside the server would hold a snapshot that the build waits for
+            with self._database.turn(BUILDING) as connection:
                 if self._is_due(tenant):
                     self._refresh(connection, tenant)
         return self.status(tenant)

@@ -27,9 +27,19 @@ _CREATE = """
     CREATE TABLE rag_app.next_tenants (tenant text PRIMARY KEY, generation bigint NOT NULL);
     ALTER TABLE rag_app.next_chunks ENABLE ROW LEVEL SECURITY;
     ALTER TABLE rag_app.next_chunks FORCE ROW LEVEL SECURITY;
-    CREATE POLICY own_rows ON rag_app.next_chunks USING (tenant = current_setting('rag_app.tenant', true));
-    GRANT SELECT, INSERT, UPDATE, DELETE ON rag_app.next_chunks TO rag_app_tenant;
 """
+# Who may see and do what; also what full text search adds where it is configured.
+_POLICIES = text("""
+    SELECT format('CREATE POLICY %I ON rag_app.next_chunks AS %s FOR %s TO %s', policyname, permissive, cmd,
+                  array_to_string(ARRAY(SELECT CASE role WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(role) END
+                                        FROM unnest(roles) AS role), ', '))
+        || coalesce(' USING (' || qual || ')', '') || coalesce(' WITH CHECK (' || with_check || ')', '')
+    FROM pg_policies WHERE schemaname = 'rag_app' AND tablename = 'data_chunks'
+    UNION ALL
+    SELECT format('GRANT %s ON rag_app.next_chunks TO %I', string_agg(privilege_type, ', '), grantee)
+    FROM information_schema.role_table_grants
+    WHERE table_schema = 'rag_app' AND table_name = 'data_chunks' AND grantee <> grantor GROUP BY grantee
+""")
 _CONSTRAINTS = text("""
     SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint
     WHERE conrelid = 'rag_app.data_chunks'::regclass AND contype IN ('p', 'u', 'f')
@@ -125,6 +135,8 @@ class NextIndex:
             connection.execute(_FORGET)
             connection.exec_driver_sql(_CREATE)
             _add_constraints_and_indexes(connection)
+            for statement in connection.scalars(_POLICIES).all():
+                connection.execute(text(statement))
             connection.execute(_AIM, [{"name": f"{_NEXT}{name}", "value": value} for name, value in settings.items()])
         return False
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, NoReturn
 
-from llama_index.core.vector_stores.types import MetadataFilters
+from llama_index.core.schema import NodeWithScore
+from llama_index.core.vector_stores.types import MetadataFilters, VectorStoreQuery
 from llama_index.vector_stores.postgres import PGVectorStore
 from llama_index.vector_stores.postgres.base import DBEmbeddingRow
 from pydantic import PrivateAttr
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from rag_app.errors import InvalidInputError
-from rag_app.schema import checked_name
+from rag_app.schema import RetrievalQuery, checked_name
 from rag_app.storage.database import SCHEMA, Database, Fetch
 
-_WITHIN: LiteralString = """
+WITHIN: LiteralString = """
     tenant = %(tenant)s AND (%(sources)s::text[] IS NULL OR source = ANY(%(sources)s))
         AND (%(doc_ids)s::text[] IS NULL OR doc_id = ANY(%(doc_ids)s))
 """
@@ -68,8 +69,8 @@ class TenantPGVectorStore(PGVectorStore):
             async_engine=create_async_engine(database.url),  # it asks for one, which never connects
         )
         self._database = database
-        self._exact = _EXACT.format(within=_WITHIN)
-        self._indexed = _INDEXED.format(within=_WITHIN, embed_dim=int(embed_dim))
+        self._exact = _EXACT.format(within=WITHIN)
+        self._indexed = _INDEXED.format(within=WITHIN, embed_dim=int(embed_dim))
 
     @classmethod
     def class_name(cls) -> str:
@@ -82,6 +83,24 @@ class TenantPGVectorStore(PGVectorStore):
 
     def _build_sparse_query(self, *arguments: Any, **options: Any) -> NoReturn:
         _refused()
+
+    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> list[NodeWithScore]:
+        """Return the chunks nearest to a vector, of those that the query may find, by cosine similarity.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        found = await self.aquery(
+            VectorStoreQuery(query_embedding=list(embedding), similarity_top_k=top_k),
+            tenant=query.tenant,
+            sources=query.sources,
+            doc_ids=query.doc_ids,
+            ef_search=query.ef_search,
+        )
+        return [
+            NodeWithScore(node=node, score=score)
+            for node, score in zip(found.nodes or (), found.similarities or (), strict=True)
+        ]
 
     def distances(
         self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None, fetch: Fetch

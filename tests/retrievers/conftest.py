@@ -1,33 +1,61 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from llama_index.core.base.base_retriever import BaseRetriever
 
 from rag_app import RagApp
-from rag_app.schema import RetrievalQuery
+from rag_app.embeddings import EmbeddingOptions, open_embedding
+from rag_app.retrievers import DenseLeg, PostgresFtsLeg
+from rag_app.retrievers.stores import MemoryStore
+from rag_app.retrievers.stores.qdrant import QdrantOptions, QdrantStore
+from rag_app.schema import RequestOptions, RetrievalQuery
+from rag_app.storage import ChunkReader, TextSearch, VectorReader
 from rag_app.trace import Trace
 
 LEGS = ("dense", "bm25")
-RETRIEVERS = (*LEGS, "hybrid")
+FURTHER = ("memory", "qdrant", "postgres_fts")  # kinds of legs that the application does not have by itself
+RETRIEVERS = (*LEGS, *FURTHER, "hybrid")
+
+
+@pytest.fixture(scope="session")
+def further(app: RagApp) -> Iterator[dict[str, BaseRetriever]]:
+    """A leg of each further kind, on the database of the application."""
+    database, embedding = app.database, open_embedding("hashing", EmbeddingOptions())
+    qdrant = QdrantStore(
+        QdrantOptions(), database, embed_dim=embedding.dim, fingerprint=embedding.fingerprint, patience_s=20
+    )
+    stores = {"memory": MemoryStore(VectorReader(database), ChunkReader(database)), "qdrant": qdrant}
+    search, reader = TextSearch(database), ChunkReader(database)
+    search.prepare()
+    dense = {name: DenseLeg(store, embedding, app.loop) for name, store in stores.items()}
+    yield {**dense, "postgres_fts": PostgresFtsLeg(search, reader, app.loop)}
+    qdrant.close()
 
 
 @pytest.fixture(params=RETRIEVERS)
-def retriever(request: pytest.FixtureRequest, app: RagApp) -> BaseRetriever:
-    """Every retriever of the application, one after the other."""
+def retriever(request: pytest.FixtureRequest, app: RagApp, further: dict[str, BaseRetriever]) -> BaseRetriever:
+    """Every retriever of the application, one after the other, and every further leg."""
     hybrid = app.pipeline.retriever
-    return hybrid if request.param == "hybrid" else hybrid.legs[request.param]
+    return hybrid if request.param == "hybrid" else {**hybrid.legs, **further}[request.param]
 
 
 @pytest.fixture
 def ask(app: RagApp) -> Callable[..., RetrievalQuery]:
     """Makes a query as the pipeline would, at the tenant's present generation."""
 
-    def make(text: str, tenant: str, sources: tuple[str, ...] | None = None) -> RetrievalQuery:
+    def make(
+        text: str, tenant: str, sources: tuple[str, ...] | None = None, top_k: int | None = None
+    ) -> RetrievalQuery:
         snapshot = app.loop.call(app.pipeline.catalog.asnapshot, tenant)
         return RetrievalQuery(
-            query_str=text, tenant=tenant, sources=sources, generation=snapshot.generation, trace=Trace()
+            query_str=text,
+            tenant=tenant,
+            sources=sources,
+            generation=snapshot.generation,
+            options=RequestOptions(dense_top_k=top_k, sparse_top_k=top_k, fusion_top_k=top_k),
+            trace=Trace(),
         )
 
     return make

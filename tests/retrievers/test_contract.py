@@ -48,6 +48,25 @@ def test_a_source_filter_leaves_only_that_source(retriever: BaseRetriever, app: 
     assert [node.node.metadata["doc_id"] for node in found] == ["b"]
 
 
+def test_a_filter_of_documents_leaves_only_these(retriever: BaseRetriever, app: RagApp, ask: Ask, tenant: str) -> None:
+    app.ingest([{**SHARED[0], "id": name} for name in "abc"], tenant=tenant)
+    for allowed in ({"a", "c"}, {"b"}, set()):
+        query = ask("ارسال با پست", tenant)
+        query.doc_ids = frozenset({*allowed, "of nobody"})
+        assert {node.node.metadata["doc_id"] for node in retriever.retrieve(query)} == allowed
+
+
+def test_no_more_than_asked_for_are_returned_and_these_are_the_best(
+    retriever: BaseRetriever, app: RagApp, ask: Ask, tenant: str
+) -> None:
+    texts = ["ارسال با پست", "ارسال کتاب با پست", "ارسال کتاب و مجله با پست", "کتاب با پست"]
+    app.ingest([{"id": str(place), "text": text} for place, text in enumerate(texts)], tenant=tenant)
+    every = retriever.retrieve(ask("ارسال با پست", tenant))
+    assert len(every) == 4
+    best = retriever.retrieve(ask("ارسال با پست", tenant, top_k=2))
+    assert [node.node.node_id for node in best] == [node.node.node_id for node in every[:2]]
+
+
 async def test_async_in_a_running_loop_equals_sync(
     retriever: BaseRetriever, app: RagApp, ask: Ask, tenant: str
 ) -> None:
@@ -80,6 +99,21 @@ def test_what_was_deleted_is_gone_and_what_was_added_is_there(
     assert [node.node.metadata["doc_id"] for node in retriever.retrieve(ask("پست", tenant))] == ["b"]
     app.ingest([{**SHARED[0], "id": "c"}], tenant=tenant)
     assert {node.node.metadata["doc_id"] for node in retriever.retrieve(ask("پست", tenant))} == {"b", "c"}
+
+
+def test_what_was_changed_is_found_by_its_new_words_alone(
+    retriever: BaseRetriever, app: RagApp, ask: Ask, tenant: str
+) -> None:
+    app.ingest(SHARED, tenant=tenant)
+    before = retriever.retrieve(ask("پیشتاز", tenant))[0]
+    assert before.node.metadata["doc_id"] == "a"
+    app.ingest([{**SHARED[0], "text": "دوره‌های تابستانه نقاشی.", "source": "faq"}], tenant=tenant)
+    after = retriever.retrieve(ask("نقاشی تابستانه", tenant, ("faq",)))[0]
+    assert (after.node.metadata["doc_id"], after.node.get_content()) == ("a", "دوره‌های تابستانه نقاشی.")
+    again = [
+        node.score or 0 for node in retriever.retrieve(ask("پیشتاز", tenant)) if node.node.metadata["doc_id"] == "a"
+    ]
+    assert all(score < 0.5 * (before.score or 0) for score in again)
 
 
 @pytest.mark.parametrize("query", [QueryBundle("ارسال"), RetrievalQuery("ارسال"), RetrievalQuery("ارسال", tenant=" ")])

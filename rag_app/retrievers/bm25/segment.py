@@ -11,27 +11,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from rag_app.retrievers.bm25.counting import WordCounts
+from rag_app.retrievers.labels import Labels
 from rag_app.schema import RetrievalQuery
 from rag_app.storage.chunks import ChunkTokens
 
 _CELLS = 2_000_000  # of words by chunks, that are in memory at once: 16 MB
 _RARE = 32  # chunks
-
-
-class Labels:
-    """What each of many things is called; few names for many things, or as many."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        hashes = np.fromiter(map(hash, names), np.int64, len(names))
-        self._hashes, codes = np.unique(hashes, return_inverse=True)
-        self._codes = codes.astype(np.min_scalar_type(len(self._hashes)))
-        self.nbytes = self._hashes.nbytes + self._codes.nbytes
-
-    def among(self, names: Collection[str]) -> NDArray[np.bool_]:
-        """Tell which things have one of these names."""
-        named = np.isin(self._hashes, np.fromiter(map(hash, names), np.int64, len(names)))
-        among: NDArray[np.bool_] = named[self._codes]
-        return among
 
 
 class Asked(NamedTuple):
