@@ -30,7 +30,7 @@ from rag_app.schema import (
     checked_name,
 )
 from rag_app.serving import Method
-from rag_app.storage import DenseIndexStatus, TenantStatistics, tenant_statistics
+from rag_app.storage import DenseIndexStatus, DocumentPage, TenantStatistics, alist_documents, tenant_statistics
 
 logger = get_logger(__name__)
 
@@ -185,6 +185,29 @@ class RagApp:
         )
         return await self.loop.acall(self.service.answer, request, _checked_method(method))
 
+    def documents(
+        self, *, tenant: str, source: str | None = None, limit: int = 100, after: str | None = None
+    ) -> DocumentPage:
+        """List what a tenant has stored, in the order of the ids.
+
+        Args:
+            tenant: whose documents.
+            source: those of this source alone.
+            limit: how many at most, 1 or more.
+            after: the `next` of the page before.
+
+        Raises:
+            InvalidInputError: `tenant` or `source` can not be used, or `limit` is below 1.
+            DatabaseUnavailableError: the database does not answer.
+        """
+        return self.loop.call(self._page, tenant, source, limit, after)
+
+    async def adocuments(
+        self, *, tenant: str, source: str | None = None, limit: int = 100, after: str | None = None
+    ) -> DocumentPage:
+        """Do what `documents` does, without blocking the loop."""
+        return await self.loop.acall(self._page, tenant, source, limit, after)
+
     def warm_up(self) -> tuple[Status, ...]:
         """Load the models that the pipeline needs, wait for them, and return what can be told of each.
 
@@ -240,6 +263,16 @@ class RagApp:
         """
         held = self._components.bm25_indexes.generation(checked_name("tenant", tenant))
         return tenant_statistics(self.database, self._components.dense_indexes, tenant, bm25_generation=held)
+
+    async def _page(self, tenant: str, source: str | None, limit: int, after: str | None) -> DocumentPage:
+        if limit < 1:
+            raise InvalidInputError(f"limit must be 1 or more, not {limit}")
+        checked_name("tenant", tenant)
+        if source is not None:
+            checked_name("source", source)
+        if after is not None:
+            checked_name("after", after)
+        return await alist_documents(self.database, tenant, source=source, limit=limit, after=after)
 
     def _reindex_in_background(self, tenant: str) -> None:
         try:

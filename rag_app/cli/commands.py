@@ -12,6 +12,7 @@ from rag_app.cli.database import db
 from rag_app.cli.doctor import doctor
 from rag_app.cli.documents import delete, ingest, stats
 from rag_app.cli.flags import flags
+from rag_app.cli.keys import keys
 from rag_app.cli.models import models
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, parsed_filters, progress_bar
 from rag_app.cli.shadow import shadow
@@ -25,6 +26,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(db, name="db")
 app.add_typer(models, name="models")
 app.add_typer(flags, name="flags")
+app.add_typer(keys, name="keys")
 app.add_typer(shadow, name="shadow")
 
 

@@ -17,7 +17,7 @@ from rag_app.storage.server_version import require_versions
 if TYPE_CHECKING:
     from alembic.config import Config
 
-LATEST = "0004"
+LATEST = "0005"
 NONE = "none"  # names the version of a database without a schema
 _LOCK = 7_246_001_835_553_201_411  # any constant; two processes that migrate at once take turns by it
 _one_migration = Lock()  # Alembic keeps the migration that runs in globals of its modules
