@@ -1,0 +1,15 @@
+"""rag_app in a Django project: `rag_app.contrib.django` in INSTALLED_APPS, and `RAG_APP = {...}` in the settings.
+
+The application of the process is opened on first use, as `RAG_APP` says. Documents follow models by `ingest_on_commit`
+and `delete_on_commit`.
+"""
+
+from rag_app.contrib.django.ingestion import (
+    Change,
+    apply_change,
+    delete_on_commit,
+    ingest_on_commit,
+    wait_for_ingestion,
+)
+
+__all__ = ["Change", "apply_change", "delete_on_commit", "ingest_on_commit", "wait_for_ingestion"]
