@@ -22,6 +22,15 @@ _process = 0
 _of_parents: list[RagApp] = []
 
 
+def _renew() -> None:
+    """Have a forked process not wait for a thread that opened the application in its parent."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew)
+
+
 def configure(config: str | Path | None = None, **settings: Any) -> None:
     """Set what `default_app` opens; an application that it opened before is closed.
 

@@ -38,6 +38,7 @@ class PageAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # it is generic in 
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
         """Return a page of the admin."""
+        request.current_app = self.admin_site.name  # as Django's own views do
         shared = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         return TemplateResponse(request, f"rag_app/{template}.html", {**shared, **context})
 

@@ -12,7 +12,7 @@ django.setup()
 from django.contrib.auth.models import User  # noqa: E402 - models are there only now
 from shop.models import Article  # noqa: E402
 
-from rag_app import ProductionRAG  # noqa: E402
+from rag_app import ProductionRAG, process_app  # noqa: E402
 from rag_app.contrib.django import wait_for_ingestion  # noqa: E402
 
 
@@ -26,7 +26,8 @@ Article.objects.create(user=user, title="پارکینگ", text="پارکینگ �
 wait_for_ingestion()
 before = chunks("پارکینگ دارین؟")
 connection.close()
-child = os.fork()
+with process_app._lock:  # as while another thread opens the application
+    child = os.fork()
 if child == 0:
     found = chunks("پارکینگ دارین؟") == before > 0
     Article.objects.create(user=user, title="کافه", text="کافه موسسه در طبقه همکف است.")
