@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -46,7 +47,7 @@ def ingest_on_commit(
 ) -> None:
     """Store the document of a model when the transaction that it is saved in is committed; never on a rollback.
 
-    For receivers of `post_save`. The work is done in the background, one change after the other, or by what
+    For receivers of `post_save`. The work is done in the background, in the order of the commits, or by what
     `RAG_APP_INGEST` names. A failure is logged, without the text. A document whose text became empty is deleted.
 
     Args:
@@ -138,13 +139,14 @@ def _send(change: Change) -> None:
     """Give a change to the hook or to the thread; what was saved is committed, and no failure here may hide that."""
     try:
         (hook() or _in_background)(change)
-    except Exception as error:  # noqa: BLE001 - the hook is not ours
-        _log_failure(change, error)
+    except Exception as error:  # noqa: BLE001 - the hook is not ours, and its error's words may be the document's
+        _log_failure(change, kind_of(error))
 
 
 # One thread: of two changes of a document, the last one wins.
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
+_waiting: deque[Change] = deque()
 
 
 def _in_background(change: Change) -> None:
@@ -152,20 +154,45 @@ def _in_background(change: Change) -> None:
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(1, thread_name_prefix="rag_app-django")
-        _pool.submit(_apply, change)
+        _waiting.append(change)
+        _pool.submit(_apply_waiting)
 
 
-def _apply(change: Change) -> None:
-    try:
-        apply_change(change)
-    except Exception as error:  # noqa: BLE001 - nobody waits for it
-        _log_failure(change, error)
+def _apply_waiting() -> None:
+    """Do what waits now, the documents of a tenant together: thousands may come by one commit."""
+    last: dict[tuple[str, str], Change] = {}
+    while _waiting:
+        change = _waiting.popleft()
+        last[change["tenant"], change["doc_id"]] = change
+    by_tenant: defaultdict[str, list[Change]] = defaultdict(list)
+    for change in last.values():
+        by_tenant[change["tenant"]].append(change)
+    for tenant, changes in by_tenant.items():
+        try:
+            _apply_all(tenant, changes)
+        except Exception as error:  # noqa: BLE001 - nobody waits for it
+            for change in changes:
+                _log_failure(change, kind_of(error))
 
 
-def _log_failure(change: Change, error: Exception) -> None:
+def _apply_all(tenant: str, changes: Sequence[Change]) -> None:
+    from rag_app.process_app import default_app
+
+    app = default_app()
+    for change in changes:
+        if change["document"] is None:
+            app.delete(change["doc_id"], tenant=tenant)
+    documents = [change["document"] for change in changes if change["document"] is not None]
+    skipped = app.ingest(documents, tenant=tenant).skipped if documents else ()
+    reasons = {entry.origin: entry.reason for entry in skipped}
+    for change in changes:
+        if change["document"] is not None and change["doc_id"] in reasons:
+            _log_failure(change, reasons[change["doc_id"]])
+
+
+def _log_failure(change: Change, why: str) -> None:
     what = "ingested" if change["document"] is not None else "deleted"
-    # The error's own words may be the document's.
-    logger.error("document %s of tenant %s was not %s: %s", change["doc_id"], change["tenant"], what, kind_of(error))
+    logger.error("document %s of tenant %s was not %s: %s", change["doc_id"], change["tenant"], what, why)
 
 
 def _finish() -> None:
@@ -179,6 +206,7 @@ def _renew() -> None:
     """Leave the thread and what waits for it to the parent of a forked process."""
     global _lock, _pool
     _lock, _pool = threading.Lock(), None
+    _waiting.clear()
 
 
 os.register_at_fork(after_in_child=_renew)

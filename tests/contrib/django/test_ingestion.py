@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from rag_app import ProductionRAG, default_app
-from rag_app.contrib.django import apply_change, ingest_on_commit, wait_for_ingestion
+from rag_app.contrib.django import apply_change, delete_on_commit, ingest_on_commit, wait_for_ingestion
 from rag_app.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def article(user: User, text: str = "ما بورسیه داریم.") -> ArticleM
 
 def stored(user: User) -> list[str]:
     assert wait_for_ingestion(60)
-    return [document.doc_id for document in default_app().documents(tenant=str(user.pk)).documents]
+    return [document.doc_id for document in default_app().documents(tenant=str(user.pk), limit=1000).documents]
 
 
 def test_what_is_saved_is_found_once_it_is_committed(user: User) -> None:
@@ -92,6 +92,30 @@ def test_of_many_changes_of_a_document_the_last_one_holds(user: User) -> None:
     assert [chunk["content"] for chunk in result["primary_context"]] == ["نسخه شماره 4 متن."]
 
 
+def test_what_one_commit_changed_is_done_together(user: User) -> None:
+    with transaction.atomic():
+        saved = [article(user, f"خبر شماره {number}.") for number in range(200)]
+        for each in saved[:3]:
+            each.delete()
+    assert len(stored(user)) == 197
+    assert default_app().stats(str(user.pk)).generation < 20  # which moves with each transaction
+
+
+def test_a_database_that_does_not_answer_is_logged_for_each_document(
+    user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = {"database": {"url": "postgresql://127.0.0.1:1/nowhere"}}
+    with caplog.at_level(logging.ERROR, LOGGER), override_settings(RAG_APP=nowhere):
+        ingest_on_commit(user, tenant=user, text="متن", doc_id="a")
+        delete_on_commit(user, tenant=user, doc_id="b")
+        assert wait_for_ingestion(60)
+    told = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    assert told == [
+        f"document a of tenant {user.pk} was not ingested: DatabaseUnavailableError",
+        f"document b of tenant {user.pk} was not deleted: DatabaseUnavailableError",
+    ]
+
+
 def test_a_failure_is_logged_without_the_text_and_hides_nothing(user: User, caplog: pytest.LogCaptureFixture) -> None:
     saved = article(user)
     secret = "متن محرمانه"
@@ -101,9 +125,10 @@ def test_a_failure_is_logged_without_the_text_and_hides_nothing(user: User, capl
             ingest_on_commit(saved, tenant=user, text=secret, doc_id="refused")
         assert stored(user) == [f"shop.article:{saved.pk}"]
     told = {record.getMessage() for record in caplog.records if record.name == LOGGER}
+    why = "the metadata can not be stored as JSON: Object of type object is not JSON serializable"
     assert told == {
-        f"document refused of tenant {user.pk} was not ingested: {kind}"
-        for kind in ("ConnectionError", "InvalidInputError")
+        f"document refused of tenant {user.pk} was not ingested: {why}",
+        f"document refused of tenant {user.pk} was not ingested: ConnectionError",
     }
     assert secret not in caplog.text
 
