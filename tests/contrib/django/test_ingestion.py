@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
     from shop.models import Article as ArticleModel
 
-LOGGER = "rag_app.contrib.django.ingestion"
+LOGGER = "rag_app.contrib.django.changes"
 
 
 @pytest.fixture
