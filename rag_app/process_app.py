@@ -5,17 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rag_app.app import RagApp
-from rag_app.config import Settings, load_settings
+if TYPE_CHECKING:
+    from rag_app.app import RagApp
+    from rag_app.config import Settings
 
+# What opens the application loads where it is opened: a framework names where settings are when it starts, and at once.
 _lock = threading.Lock()
 _settings: Settings | None = None
+_source: Callable[[], Settings] | None = None
 _app: RagApp | None = None
 _process = 0
 _of_parents: list[RagApp] = []
+
+
+def _renew() -> None:
+    """Have a forked process not wait for a thread that opened the application in its parent."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 def configure(config: str | Path | None = None, **settings: Any) -> None:
@@ -28,6 +41,8 @@ def configure(config: str | Path | None = None, **settings: Any) -> None:
     Raises:
         ConfigurationError: a setting is unknown or has no valid value.
     """
+    from rag_app.config import load_settings
+
     global _settings
     checked = load_settings(config, **settings)
     close_default_app()
@@ -35,8 +50,25 @@ def configure(config: str | Path | None = None, **settings: Any) -> None:
         _settings = checked
 
 
+def configure_from(source: Callable[[], Settings] | None) -> None:
+    """Name what gives the settings when they are needed and `configure` set none; None for the environment alone."""
+    global _source
+    _source = source
+
+
+def default_settings() -> Settings:
+    """Return what `default_app` opens: as `configure` says, else what `configure_from` names, else the environment.
+
+    Raises:
+        ConfigurationError: a setting is unknown or has no valid value.
+    """
+    from rag_app.config import load_settings
+
+    return _settings or (_source or load_settings)()
+
+
 def default_app() -> RagApp:
-    """Return the application of this process, opened on first use as `configure` or else the environment says.
+    """Return the application of this process, opened on first use with the `default_settings`.
 
     The environment is `RAG_APP_PROFILE`, `RAG_APP_CONFIG`, `RAG_APP_DATA_DIR`, `DATABASE_URL` and the other settings.
     A forked process opens its own.
@@ -51,7 +83,9 @@ def default_app() -> RagApp:
             _of_parents.append(_app)  # kept, for its connections are the parent's to close
             _app = None
         if _app is None:
-            _app = RagApp(_settings or load_settings())
+            from rag_app.app import RagApp
+
+            _app = RagApp(default_settings())
             _process = os.getpid()
         return _app
 

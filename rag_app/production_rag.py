@@ -8,27 +8,11 @@ from typing import Any, ClassVar
 
 from rag_app import metrics
 from rag_app.context_result import ContextResult, as_context_result
-from rag_app.errors import InvalidInputError
 from rag_app.flags import FlagChange
 from rag_app.flags.who import system_user
 from rag_app.process_app import adefault_app, default_app
 from rag_app.serving import Method
-
-
-def tenant_of(user: object) -> str:
-    """Return the tenant that a user names: its `pk`, else its `id`, else the string or integer that it is.
-
-    Raises:
-        InvalidInputError: it has neither, or is not saved yet.
-    """
-    named = getattr(user, "pk", None)
-    if named is None:
-        named = getattr(user, "id", user)
-    if isinstance(named, bool) or named is None or (named is user and not isinstance(user, str | int)):
-        raise InvalidInputError(
-            f"user must be a string, an integer, or an object with a pk or id that is set, not {type(user).__name__}"
-        )
-    return str(named)
+from rag_app.users import tenant_of
 
 
 class _Retriever:

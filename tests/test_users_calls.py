@@ -20,7 +20,7 @@ from rag_app import ContextRetriever, CrossEncoderReranker, FeatureFlags, Produc
 from rag_app.context_result import ContextChunk, ContextResult, Performance
 from rag_app.errors import ConfigurationError, InvalidInputError
 from rag_app.process_app import close_default_app
-from rag_app.production_rag import tenant_of
+from rag_app.users import tenant_of
 from tests.conftest import INSTITUTE, heartbeat
 
 user = SimpleNamespace(pk=42)

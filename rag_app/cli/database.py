@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag_app.cli.opening import opened_database
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, opened
 
 if TYPE_CHECKING:
@@ -88,10 +89,6 @@ def reindex(
 @contextmanager
 def _database(profile: str | None, config: Path | None, data_dir: Path | None) -> Iterator[Database]:
     from rag_app.config import load_settings
-    from rag_app.factory import open_database
 
-    database = open_database(load_settings(config, profile=profile, data_dir=data_dir))
-    try:
+    with opened_database(load_settings(config, profile=profile, data_dir=data_dir)) as database:
         yield database
-    finally:
-        database.engine.dispose()

@@ -38,15 +38,10 @@ def ingest(
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False))
     else:
-        typer.echo(
-            f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.chunks} chunks "
-            f"written, {report.deleted} deleted, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
-        )
-        for entry in report.skipped:
-            typer.echo(f"  skipped {entry.origin}: {entry.reason}")
-        if prune and report.skipped:
-            typer.echo("  nothing was pruned, as what was skipped may be stored already")
-    if report.skipped and not report.added + report.updated + report.unchanged:
+        from rag_app.cli.render import render_ingestion
+
+        typer.echo(render_ingestion(report, prune=prune))
+    if report.skipped and not report.stored:
         raise typer.Exit(1)
 
 

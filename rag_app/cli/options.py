@@ -42,9 +42,9 @@ def opened(
 
 
 @contextmanager
-def progress_bar(of: str = "documents") -> Iterator[Progress | None]:
-    """Show a bar on a terminal; nothing where the output goes to a file."""
-    if not sys.stderr.isatty():
+def progress_bar(of: str = "documents", *, shown: bool = True) -> Iterator[Progress | None]:
+    """Show a bar on a terminal; nothing where the output goes to a file or if it is not to be `shown`."""
+    if not shown or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

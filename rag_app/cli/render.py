@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag_app.schema import RetrievalResult
+from rag_app.schema import IngestReport, RetrievalResult
 from rag_app.trace import ChunkTrace, Ranked
 
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"  # keep right-to-left text from reordering what stands beside it
@@ -57,6 +57,18 @@ def render_explanation(result: RetrievalResult) -> str:
         places = [_place(chunk.legs.get(leg)) for leg in legs]
         context = str(chunk.context or "-")
         lines.append(_row(context, places, [_place(chunk.fusion), _place(chunk.rerank)], chunk.doc_id, fate))
+    return "\n".join(lines)
+
+
+def render_ingestion(report: IngestReport, *, prune: bool = False) -> str:
+    """Return what became of the documents, and a line for each that was skipped."""
+    lines = [
+        f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.chunks} chunks "
+        f"written, {report.deleted} deleted, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
+    ]
+    lines += [f"  skipped {entry.origin}: {entry.reason}" for entry in report.skipped]
+    if prune and report.skipped:
+        lines.append("  nothing was pruned, as what was skipped may be stored already")
     return "\n".join(lines)
 
 

@@ -39,13 +39,14 @@ def verify(
         for check in found.checks:
             typer.echo(shown(check))
         for pair in found.compared:
-            typer.echo(_side_by_side(pair))
+            typer.echo(side_by_side(pair))
         typer.echo("\neverything works" if found.passed else "\nsomething is wrong: see the problems above")
     if not found.passed:
         raise typer.Exit(1)
 
 
-def _side_by_side(pair: SideBySide) -> str:
+def side_by_side(pair: SideBySide) -> str:
+    """Return what both retrievers found for a question, in a line each."""
     from rag_app.cli.render import isolated
 
     lines = [f"\n{isolated(pair.question)}", f"  {'':<20}{'chunks':>7}{'tokens':>8}{'ms':>8}  first document"]

@@ -43,6 +43,11 @@ class IngestReport:
     skipped: tuple[Skipped, ...]
     seconds: float
 
+    @property
+    def stored(self) -> int:
+        """How many of the documents are stored now, whether they were before or not."""
+        return self.added + self.updated + self.unchanged
+
 
 @dataclass(frozen=True)
 class TenantSnapshot:

@@ -1,0 +1,1 @@
+"""What fits rag_app into frameworks, each in its extra."""
