@@ -40,7 +40,7 @@ bench-serving: $(VENV)/dev ## Inject faults into 10,000 requests, and time what 
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,google-genai,gemini,openai-like,server,bench,eval,readers,redis,openfeature,dev]'
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,google-genai,gemini,openai-like,server,bench,eval,readers,redis,celery,openfeature,dev]'
 	build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
 
 clean: ## Remove the virtual environment and the embedded database
@@ -53,5 +53,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(INSTALL) -e '.[cross-encoder,google-genai,gemini,openai-like,server,bench,eval,readers,redis,openfeature,dev]'
+	$(INSTALL) -e '.[cross-encoder,google-genai,gemini,openai-like,server,bench,eval,readers,redis,celery,openfeature,dev]'
 	@touch $@

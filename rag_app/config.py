@@ -141,6 +141,22 @@ class ServerSettings(_Section):
     cors_origins: tuple[str, ...] = ()
 
 
+class WorkerSettings(_Section):
+    """`rag-app worker`: where tasks wait, where their results are kept, and how many it works on at once.
+
+    `broker_url` and `result_backend` are as Celery has them; without the latter, results are kept in the broker, which
+    must be Redis then. `concurrency` is of processes, each with a task at a time. A task whose worker was lost is given
+    to another after `visibility_timeout_s`; so is one that merely takes longer, which does no harm but work.
+    """
+
+    broker_url: SecretStr | None = None
+    result_backend: SecretStr | None = None
+    queue: str = "rag_app"
+    concurrency: PositiveInt = 2
+    visibility_timeout_s: PositiveInt = 3600
+    result_expires_s: PositiveInt = 86_400
+
+
 class FlagSettings(_Section):
     """Where the runtime flags live, and how often a process reads them, in seconds.
 
@@ -197,6 +213,7 @@ class Settings(BaseSettings):
     context: ContextSettings = ContextSettings()
     llm: LLMSettings = LLMSettings()
     server: ServerSettings = ServerSettings()
+    worker: WorkerSettings = WorkerSettings()
     flags: FlagSettings = FlagSettings()
     shadow: ShadowSettings = ShadowSettings()
     logs: LogSettings = LogSettings()
@@ -276,7 +293,7 @@ def _explain(entry: Mapping[str, Any]) -> str:
     *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
     if entry["type"] != "extra_forbidden":
         where = ".".join((*sections, name))
-        holds_password = where.startswith(("database", "flags.redis_url", "llm"))
+        holds_password = where.startswith(("database", "flags.redis_url", "llm", "worker"))
         given = "" if holds_password else f", not {entry['input']!r}"
         return f"{where}: {entry['msg']}{given}"
     model: Any = Settings

@@ -16,6 +16,7 @@ from rag_app.cli.models import models
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, parsed_filters, progress_bar
 from rag_app.cli.shadow import shadow
 from rag_app.cli.verify import verify
+from rag_app.cli.worker import worker
 
 if TYPE_CHECKING:
     from rag_app.config import Settings
@@ -114,6 +115,7 @@ app.command()(delete)
 app.command()(stats)
 app.command()(doctor)
 app.command()(verify)
+app.command()(worker)
 
 
 def _evaluated(settings: Settings, dataset: BeirDataset, measures: list[str]) -> EvaluationReport:

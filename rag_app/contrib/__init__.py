@@ -1,0 +1,1 @@
+"""What fits rag_app into frameworks that users have already; each part needs its extra."""
