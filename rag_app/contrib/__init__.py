@@ -1,1 +1,1 @@
-"""What fits rag_app into frameworks that users have already; each part needs its extra."""
+"""What fits rag_app into frameworks, each in its extra."""
