@@ -35,7 +35,8 @@ def open_queue(settings: Settings) -> Celery:
     except Exception:  # noqa: BLE001 - whatever kombu makes of a URL
         raise ConfigurationError(
             "worker.broker_url can not be used; write redis://host:6379/0, rediss://host:6379/0, redis+socket:///path "
-            "or amqp://user:password@host//, with the password percent-encoded"
+            "or amqp://user:password@host//, with the password percent-encoded; what it needs must be installed, as by "
+            "pip install 'rag-app[celery]'"
         ) from None
     queue.conf.update(queue_settings(settings.worker))
     try:
