@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -115,6 +116,6 @@ def _application() -> RagApp:
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def _close(**_: Any) -> None:
-    from rag_app.process_app import close_default_app
-
-    close_default_app()
+    loaded = sys.modules.get("rag_app.process_app")  # where it is not, nothing is open
+    if loaded is not None:
+        loaded.close_default_app()
