@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,readers,redis,openfeature,dev
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench bench-persian bench-rerank bench-serving lock clean
 
@@ -41,7 +43,7 @@ bench-serving: $(VENV)/dev ## Inject faults into 10,000 requests, time what serv
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[cross-encoder,google-genai,gemini,openai-like,server,bench,eval,readers,redis,openfeature,django,dev]'
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
 
 clean: ## Remove the virtual environment and the embedded database
@@ -54,5 +56,5 @@ $(VENV)/core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/core
-	$(INSTALL) -e '.[cross-encoder,google-genai,gemini,openai-like,server,bench,eval,readers,redis,openfeature,django,dev]'
+	$(INSTALL) -e '.[$(EXTRAS)]'
 	@touch $@

@@ -7,7 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Unpack, cast
@@ -15,21 +15,20 @@ from typing import Any, Unpack, cast
 from llama_index.core.llms import ChatMessage
 
 from rag_app.background import BackgroundLoop
-from rag_app.chat import checked_history
+from rag_app.chat import ChatService, checked_history
 from rag_app.config import Settings, load_settings
 from rag_app.cross_encoder import Status
 from rag_app.errors import InvalidInputError
 from rag_app.factory import (
+    ConfiguredLLM,
     build,
     open_chat,
-    open_configured_llm,
     open_database,
     open_flags,
     open_requests,
     prepare_schema,
 )
 from rag_app.ingestion import Progress
-from rag_app.llms import aclose_llm
 from rag_app.logs import get_logger
 from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.query_engine import AStreamAnswer, RagChatEngine, RagQueryEngine, RagRetriever, StreamAnswer
@@ -49,7 +48,6 @@ class RagApp:
         pipeline: the four stages; its parts are LlamaIndex retrievers and postprocessors that also work alone.
         database: where everything is stored.
         service: what answers requests by that pipeline or by the old one.
-        chat: what answers questions, on top of that.
         flags: what can be changed while it runs.
         loop: the event loop that everything asynchronous runs on.
 
@@ -68,9 +66,9 @@ class RagApp:
             prepare_schema(settings, self.database)
             self.flags = open_flags(settings, self.database)
             opened.callback(self.flags.close)
-            llm = open_configured_llm(settings)
-            opened.callback(self.loop.call, aclose_llm, llm)
-            self._components = build(settings, self.database, self.loop, self.flags, llm)
+            self._llm = ConfiguredLLM(settings)
+            opened.callback(self.loop.call, self._llm.aclose)
+            self._components = build(settings, self.database, self.loop, self.flags, self._llm)
             for follower in self._components.followers:
                 opened.callback(follower.close)
             self.service = self._components.service
@@ -78,7 +76,6 @@ class RagApp:
             opened.callback(self.loop.call, self.service.aclose)
             opened.callback(self.loop.call, self._components.counters.aclose)
             self._requests = open_requests(settings)
-            self.chat = open_chat(settings, self.service, llm, self._components.counters.counter)
             self._indexing = ThreadPoolExecutor(1, thread_name_prefix="rag_app-index")
             opened.callback(self._indexing.shutdown)
             rerankers = self.pipeline.rerankers.values()
@@ -91,6 +88,15 @@ class RagApp:
             self._opened = opened.pop_all()
         if settings.rerank.load == "eager":
             self.warm_up()
+
+    @cached_property
+    def chat(self) -> ChatService:
+        """What answers questions, on top of `service`; the LLM behind it is opened when it is first needed.
+
+        Raises:
+            ConfigurationError: the LLM's package, key or URL is missing.
+        """
+        return open_chat(self.settings, self.service, self._llm, self._components.counters.counter)
 
     @classmethod
     def from_config(cls, config: str | Path | None = None, **settings: Any) -> RagApp:

@@ -26,7 +26,7 @@ COMMANDS = {
 
 def chat(tenant: Tenant, profile: Profile = None, config: Config = None, data_dir: DataDir = None) -> None:
     """Answer questions from a tenant's documents, one a line; questions may also come from a pipe."""
-    with opened(profile, config, data_dir, answers=True) as application:
+    with opened(profile, config, data_dir) as application:
         application.warm_up()
         if sys.stdin.isatty():
             typer.echo(

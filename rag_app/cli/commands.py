@@ -21,6 +21,7 @@ from rag_app.cli.reindex import reindex
 from rag_app.cli.serve import serve
 from rag_app.cli.shadow import shadow
 from rag_app.cli.verify import verify
+from rag_app.cli.worker import worker
 
 if TYPE_CHECKING:
     from rag_app.config import Settings
@@ -125,6 +126,7 @@ app.command()(reindex)
 app.command()(doctor)
 app.command()(verify)
 app.command()(serve)
+app.command()(worker)
 
 
 def _evaluated(settings: Settings, dataset: BeirDataset, measures: list[str]) -> EvaluationReport:
@@ -140,13 +142,11 @@ def _on_its_own(settings: Settings) -> Settings:
     """Return the settings with an embedded database for evaluations alone, one for each way to build the index."""
     import hashlib
 
-    extractive = settings.llm.model_copy(update={"kind": "extractive"})  # nothing is answered
-    settings = settings.model_copy(update={"llm": extractive})
     if settings.database.url is not None:
         return settings
     of_search = {
         *("profile", "data_dir", "deadline_s", "database", "query_analysis", "retrieval", "rerank", "context"),
-        *("llm", "server"),
+        *("llm", "server", "worker", "qdrant"),
     }
     index = hashlib.sha256(settings.model_dump_json(exclude=of_search).encode()).hexdigest()[:12]
     database = settings.database.model_copy(update={"auto_upgrade": True})

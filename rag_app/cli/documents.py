@@ -25,6 +25,7 @@ def ingest(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete what the source, or without --source the tenant, has beside these.")
     ] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="Let a worker do it, and print the id of its task.")] = False,
     as_json: AsJson = False,
     profile: Profile = None,
     config: Config = None,
@@ -33,6 +34,14 @@ def ingest(
     """Store documents; the same documents again change nothing."""
     from dataclasses import asdict
 
+    if queue:
+        from rag_app.cli.worker import queued
+        from rag_app.config import load_settings
+
+        settings = load_settings(config, profile=profile, data_dir=data_dir)
+        task_id = queued(settings, paths, tenant=tenant, source=source, prune=prune)
+        typer.echo(json.dumps({"task": task_id}) if as_json else task_id)
+        return
     with opened(profile, config, data_dir, rerank=LAZY) as application, progress_bar() as progress:
         report = application.ingest(paths, tenant=tenant, source=source, prune=prune, progress=progress)
     if as_json:

@@ -25,17 +25,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone.")]
 
 
 @contextmanager
-def opened(
-    profile: str | None, config: Path | None, data_dir: Path | None, *, answers: bool = False, **settings: Any
-) -> Iterator[RagApp]:
-    """Open an application for the block; `settings` override what the file and the environment say.
-
-    Unless the block `answers` questions, the LLM is the one that needs nothing: its key may be elsewhere.
-    """
+def opened(profile: str | None, config: Path | None, data_dir: Path | None, **settings: Any) -> Iterator[RagApp]:
+    """Open an application for the block; `settings` override what the file and the environment say."""
     from rag_app.app import RagApp
-
-    if not answers:
-        settings["llm"] = {"kind": "extractive"}
 
     with RagApp.from_config(config, profile=profile, data_dir=data_dir, **settings) as application:
         yield application

@@ -23,6 +23,6 @@ def serve(
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    with opened(profile, config, data_dir, answers=True, server=given) as application:
+    with opened(profile, config, data_dir, server=given) as application:
         application.warm_up()
         run(application)

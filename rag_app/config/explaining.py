@@ -15,7 +15,7 @@ def explained(entry: Mapping[str, Any], settings: type[BaseModel]) -> str:
     *sections, name = (str(part) for part in entry["loc"]) if entry["loc"] else ("settings",)
     if entry["type"] != "extra_forbidden":
         where = ".".join((*sections, name))
-        holds_password = where.startswith(("database", "embedding", "flags.redis_url", "llm", "qdrant"))
+        holds_password = where.startswith(("database", "embedding", "flags.redis_url", "llm", "qdrant", "worker"))
         given = "" if holds_password or entry["type"] == "value_error" else f", not {entry['input']!r}"
         return f"{where}: {entry['msg'].removeprefix('Value error, ')}{given}"
     where = f"setting of {'.'.join(sections)}" if sections else "setting"

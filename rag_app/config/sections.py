@@ -258,6 +258,22 @@ def _without_options(component: Component, section: T) -> T:
     return section
 
 
+class WorkerSettings(_Section):
+    """`rag-app worker`: where tasks wait, where their results are kept, and how many it works on at once.
+
+    `broker_url` and `result_backend` are as Celery has them; without the latter, results are kept in the broker, which
+    must be Redis then. `concurrency` is of processes, each with a task at a time. A task whose worker was lost is given
+    to another after `visibility_timeout_s`; so is one that merely takes longer, which does no harm but work.
+    """
+
+    broker_url: SecretStr | None = None
+    result_backend: SecretStr | None = None
+    queue: str = "rag_app"
+    concurrency: PositiveInt = 2
+    visibility_timeout_s: PositiveInt = 3600
+    result_expires_s: PositiveInt = 86_400
+
+
 class FlagSettings(_Section):
     """Where the runtime flags live, and how often a process reads them, in seconds.
 

@@ -31,6 +31,7 @@ from rag_app.config.sections import (
     RetrievalSettings,
     ServerSettings,
     ShadowSettings,
+    WorkerSettings,
 )
 from rag_app.errors import ConfigurationError, unknown_name
 
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     context: ContextSettings = ContextSettings()
     llm: LLMSettings = LLMSettings()
     server: ServerSettings = ServerSettings()
+    worker: WorkerSettings = WorkerSettings()
     flags: FlagSettings = FlagSettings()
     shadow: ShadowSettings = ShadowSettings()
     logs: LogSettings = LogSettings()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llama_index.core.llms import LLM
-
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
-from rag_app.factory.conversation import quick_writer
+from rag_app.factory.conversation import ConfiguredLLM, quick_writer
 from rag_app.factory.embedding import opened_embedding
 from rag_app.factory.legs import Follower, Parts, fused
 from rag_app.factory.rerankers import rerankers_of
@@ -51,7 +49,9 @@ class Components:
     followers: tuple[Follower, ...]
 
 
-def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService, llm: LLM) -> Components:
+def build(
+    settings: Settings, database: Database, loop: BackgroundLoop, flags: FlagService, llm: ConfiguredLLM
+) -> Components:
     """Build the pipelines on the database, and what serves requests by them.
 
     `llm` writes further wordings of questions where the settings ask for that.
@@ -103,7 +103,7 @@ def build(settings: Settings, database: Database, loop: BackgroundLoop, flags: F
         similarity_top_k=settings.retrieval.sparse_top_k,
         max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
     )
-    write = quick_writer(settings, llm)
+    write = quick_writer(settings, llm) if settings.retrieval.expansion.enabled else None
     hybrid, followers = fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop, write))
     retrieval = RetrievalPipeline(
         analyzer=QueryAnalyzer(_router(settings)),

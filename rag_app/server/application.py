@@ -38,7 +38,11 @@ def create_server(app: RagApp) -> FastAPI:
 
     Args:
         app: what answers; it is not closed with the server. `app.settings.server` has the limits.
+
+    Raises:
+        ConfigurationError: the LLM that is to answer can not be opened.
     """
+    _ = app.chat  # its LLM opens now, and not with the first question
     services = Services.of(app)
     server = _Server(
         title="rag_app",

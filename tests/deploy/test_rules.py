@@ -18,10 +18,11 @@ TESTS = (FOLDER / "alerts.test.yml").read_text("utf-8")
     "command",
     [
         ["check", "config", "prometheus.yml"],
+        ["check", "config", "compose.yml"],
         ["check", "rules", "--lint=all", "--lint-fatal", "alerts.yml"],
         ["test", "rules", "alerts.test.yml"],
     ],
-    ids=lambda command: " ".join(command[:2]),
+    ids=" ".join,
 )
 def test_promtool_agrees(promtool: str, command: list[str]) -> None:
     told = subprocess.run([promtool, *command], cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False)

@@ -160,6 +160,15 @@ def test_threads_that_upgrade_different_databases_at_once_all_succeed(new_databa
         database.engine.dispose()
 
 
+def test_a_user_may_have_the_name_of_the_schema(fresh_server: str) -> None:
+    execute(fresh_server, "CREATE ROLE rag_app LOGIN SUPERUSER", "CREATE DATABASE rag_app OWNER rag_app")
+    url = named(fresh_server, database="rag_app", user="rag_app")
+    with RagApp.from_config(database={"url": url}, deadline_s=30, retrieval={"leg_timeout_s": 20}) as app:
+        app.ingest([{"id": "m1", "text": "ارسال رایگان است."}], tenant="t1")
+        result = app.retrieve("ارسال", tenant="t1")
+    assert (len(result.nodes), result.degraded) == (1, False)
+
+
 def test_a_user_who_may_make_roles_but_is_no_superuser_can_upgrade_a_fresh_server(fresh_server: str) -> None:
     execute(fresh_server, "CREATE ROLE operator LOGIN CREATEROLE", "CREATE DATABASE managed OWNER operator")
     execute(named(fresh_server, database="managed"), "CREATE EXTENSION vector")

@@ -79,7 +79,8 @@ GRANT USAGE ON SCHEMA rag_app TO rag_app_tenant;
 
 
 def upgrade() -> None:
-    op.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    # By default it would go into the schema of the user's own name, of which the tenants' role sees nothing.
+    op.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
     op.execute(_TABLES)
     op.execute(_ROLE)
     for table in _TENANT_TABLES:
