@@ -63,14 +63,18 @@ def test_what_can_not_be_asked_is_refused_at_once(app: RagApp) -> None:
         app.answer(QUESTION, tenant=SAMPLE_TENANT, filter={})  # type: ignore[call-arg]
 
 
-def test_a_missing_key_is_told_when_the_application_is_opened(
+def test_a_missing_key_is_told_by_the_first_answer_and_keeps_nobody_from_retrieving(
     new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     url = new_database()
-    with pytest.raises(ConfigurationError, match="key"):
-        RagApp.from_config(database={"url": url}, llm={"kind": "google_genai"})
+    with RagApp.from_config(database={"url": url}, llm={"kind": "google_genai"}, deadline_s=30) as app:
+        app.ingest([{"id": "m1", "title": "ارسال", "text": "ارسال رایگان است.", "source": "faq"}], tenant="t")
+        assert app.retrieve("ارسال رایگانه؟", tenant="t").nodes
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="key"):
+                app.answer("ارسال رایگانه؟", tenant="t")
 
 
 def test_a_service_that_does_not_answer_is_an_outcome(new_database: Callable[[], str]) -> None:

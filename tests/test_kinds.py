@@ -222,7 +222,8 @@ def test_a_missing_extra_is_named_with_the_line_that_installs_it(
     file = tmp_path / "rag_app.yaml"
     file.write_text(f"{yaml}\ndatabase: {{url: '{new_database()}'}}\n", "utf-8")
     code = (
-        f"import sys; sys.modules[{package!r}] = None\nfrom rag_app import RagApp\nRagApp.from_config({str(file)!r})\n"
+        f"import sys; sys.modules[{package!r}] = None\n"
+        f"from rag_app import RagApp\nRagApp.from_config({str(file)!r}).chat\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 1
