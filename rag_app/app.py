@@ -69,6 +69,8 @@ class RagApp:
             self._llm = ConfiguredLLM(settings)
             opened.callback(self.loop.call, self._llm.aclose)
             self._components = build(settings, self.database, self.loop, self.flags, self._llm)
+            if self._components.embedding.aclose is not None:
+                opened.callback(self.loop.call, self._components.embedding.aclose)
             for follower in self._components.followers:
                 opened.callback(follower.close)
             self.service = self._components.service

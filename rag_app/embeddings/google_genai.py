@@ -32,4 +32,9 @@ def open_with(options: EmbeddingOptions) -> Embedding:
         retries=2,
         retry_max_seconds=2,
     )
-    return Embedding(model, dim, f"google_genai-{options.model}-{dim}")
+
+    async def aclose() -> None:
+        model._client.close()
+        await model._client.aio.aclose()
+
+    return Embedding(model, dim, f"google_genai-{options.model}-{dim}", aclose)

@@ -28,4 +28,9 @@ def open_with(options: EmbeddingOptions) -> Embedding:
         max_retries=2,
         timeout=options.timeout_s,
     )
-    return Embedding(model, options.dim, f"openai_like-{options.model}-{options.dim}")
+
+    async def aclose() -> None:
+        model._get_client().close()
+        await model._get_aclient().close()
+
+    return Embedding(model, options.dim, f"openai_like-{options.model}-{options.dim}", aclose)

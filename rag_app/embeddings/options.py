@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -40,8 +41,10 @@ class Embedding:
         model: embeds questions and texts.
         dim: the length of the vectors.
         fingerprint: names the space that they lie in; vectors of two spaces can not be compared.
+        aclose: closes its connections, on the loop that it was asked on.
     """
 
     model: BaseEmbedding
     dim: int
     fingerprint: str
+    aclose: Callable[[], Awaitable[None]] | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rag_app.background import BackgroundLoop
 from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
+from rag_app.embeddings import Embedding
 from rag_app.factory.conversation import ConfiguredLLM, quick_writer
 from rag_app.factory.embedding import opened_embedding
 from rag_app.factory.legs import Follower, Parts, fused
@@ -39,6 +40,7 @@ from rag_app.tokens import Counters, open_counters
 class Components:
     """What an application is made of."""
 
+    embedding: Embedding
     writer: DocumentWriter
     ingestion: IngestionPipeline
     dense_indexes: DenseIndexes
@@ -136,7 +138,7 @@ def build(
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(writer, ingestion, dense_indexes, indexes, retrieval, service, counters, followers)
+    return Components(embedding, writer, ingestion, dense_indexes, indexes, retrieval, service, counters, followers)
 
 
 def _counters(settings: Settings) -> Counters:
