@@ -80,6 +80,21 @@ def test_no_span_tells_what_the_customer_wrote_or_what_a_text_says(app: RagApp, 
     assert result.nodes[0].node.get_content()[:30] not in told
 
 
+def test_an_answer_is_a_span_of_its_llm_beside_that_of_its_retrieval(
+    app: RagApp, recorded: InMemorySpanExporter
+) -> None:
+    with trace.get_tracer("backend").start_as_current_span("a chat turn"):
+        answer = app.answer(QUESTION, tenant=SAMPLE_TENANT)
+    spans = by_name(recorded)
+    told, turn = spans["rag_app.answer"], spans["a chat turn"]
+    assert told.attributes["openinference.span.kind"] == "LLM"
+    assert told.attributes["gen_ai.provider.name"] == answer.llm == "extractive"
+    assert told.attributes["rag_app.outcome"] == "answered"
+    assert told.parent.span_id == spans["rag_app.retrieve"].parent.span_id == turn.context.span_id
+    assert turn.start_time <= told.start_time < told.end_time <= turn.end_time
+    assert answer.text[:30] not in told.to_json()
+
+
 def test_an_error_is_told_by_its_type_alone(recorded: InMemorySpanExporter) -> None:
     with pytest.raises(ValueError, match="secret"), span("rag_app.test", "CHAIN"):
         raise ValueError("secret")

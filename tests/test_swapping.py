@@ -1,11 +1,13 @@
 """Every kind of every component, swapped by a file of settings alone, end to end on the sample knowledge base."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from rag_app import RagApp
+from rag_app.config import load_settings
 from rag_app.kinds import SHIPPED
 from tests.conftest import INSTITUTE
 from tests.embedding_server import embedding_server
@@ -93,3 +95,40 @@ def test_a_kind_is_swapped_by_yaml_alone(
     assert answer.outcome == "answered"
     assert answer.llm == (kind if component == "llm" else "extractive")
     assert answer.citations
+
+
+DOCS = Path(__file__).parent.parent / "docs" / "swapping.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+
+
+def test_every_file_of_the_docs_is_valid_and_they_show_every_kind(tmp_path: Path) -> None:
+    shown = set()
+    for number, block in enumerate(blocks("yaml")):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block, "utf-8")
+        settings = load_settings(file)
+        assert settings != load_settings() or "default" in block
+        shown |= {("embedding", settings.embedding.kind), ("rerank", settings.rerank.kind), ("llm", settings.llm.kind)}
+        shown |= {("dense", settings.retrieval.dense), ("sparse", settings.retrieval.sparse)}
+    missing = set(SETTINGS) - shown
+    assert {kind for _, kind in missing} == {"none"}
+
+
+def test_the_retriever_of_the_docs_takes_part(
+    new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = blocks("python")
+    (legs,) = [block for block in blocks("yaml") if "shop.search:Offers" in block]
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "search.py").write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "rag_app.yaml"
+    file.write_text(legs.replace("enabled: true", "enabled: false"), "utf-8")
+    with RagApp.from_config(file, database={"url": new_database()}, deadline_s=30) as app:
+        app.ingest(INSTITUTE / "documents", tenant="t")
+        result = app.retrieve(QUESTION, tenant="t")
+    assert result.trace.chunks["offer"].legs["offers"].rank == 1
+    assert not result.degraded

@@ -21,6 +21,7 @@ from rag_app.llms import Write
 from rag_app.logs import REQUEST_ID, get_logger, key_values
 from rag_app.schema import Answer, AnswerEvent, Deadline, Delta, Outcome, RetrievalQuery, Retrieved, TokenCounter
 from rag_app.serving import Method, RetrievalService
+from rag_app.spans import record_span
 
 logger = get_logger(__name__)
 
@@ -136,6 +137,19 @@ class ChatService:
         seconds = time.perf_counter() - written.started
         outcome = written.outcome or "abandoned"
         metrics.answered(llm=self.llm, outcome=outcome, seconds=seconds, first_token_s=written.first_s)
+        record_span(
+            "rag_app.answer",
+            "LLM",
+            seconds,
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": self.llm,
+                "rag_app.outcome": outcome,
+                "rag_app.citations": len(written.citations),
+                "rag_app.first_token_s": written.first_s,
+                "error.type": outcome if outcome not in ("answered", "no context") else None,
+            },
+        )
         fields: dict[str, object] = {
             "request": REQUEST_ID.get() or uuid.uuid4().hex[:12],
             "tenant": tenant,
