@@ -120,13 +120,13 @@ def test_every_command_that_opens_a_database_accepts_profile_config_and_data_dir
     group = typer.main.get_command(commands)
     assert isinstance(group, TyperGroup)
     found = dict(all_commands(group))
-    of_models = {"models list", "models pull", "models path", "models export"}
+    without_settings = {"config schema", "init", "models list", "models pull", "models path", "models export"}
     assert set(found) == {
-        "chat", "db upgrade", "db downgrade", "db current", "db reindex", "delete", "doctor", "eval", "flags get",
-        "flags history", "flags list", "flags set", "flags unset", "ingest", "keys create", "keys list", "keys revoke",
-        "retrieve", "serve", "shadow report", "stats", "verify",
-    } | of_models  # fmt: skip
-    for name in set(found) - of_models:
+        "chat", "config show", "db upgrade", "db downgrade", "db current", "db reindex", "delete", "doctor", "eval",
+        "flags get", "flags history", "flags list", "flags set", "flags unset", "ingest", "keys create", "keys list",
+        "keys revoke", "reindex", "retrieve", "serve", "shadow report", "stats", "verify", "worker",
+    } | without_settings  # fmt: skip
+    for name in set(found) - without_settings:
         command = found[name]
         options = {option for parameter in command.params for option in parameter.opts}
         assert {"--profile", "--config", "--data-dir"} <= options, name
@@ -410,7 +410,7 @@ def test_an_error_is_one_line_on_stderr_and_exit_status_1(tmp_path: Path, number
 
 def test_another_embedding_is_refused_in_one_line(sample_url: str) -> None:
     failed = run_program(
-        "retrieve", QUESTION, "--tenant", "avanema", DATABASE_URL=sample_url, RAG_APP_INGESTION__EMBED_DIM="256"
+        "retrieve", QUESTION, "--tenant", "avanema", DATABASE_URL=sample_url, RAG_APP_EMBEDDING__DIM="256"
     )
     assert (failed.returncode, failed.stdout) == (1, "")
     (line,) = failed.stderr.splitlines()
