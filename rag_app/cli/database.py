@@ -38,10 +38,10 @@ def downgrade(
 ) -> None:
     """Take the schema back to an earlier version, for an older rag-app.
 
-    Going below 0006 loses a re-index that was begun; below 0005, the API keys; below 0004, the dense indexes, which a later upgrade and `rag-app db reindex`
-    build anew; below 0003, the flags, their history and the shadow comparisons; below 0002, nothing; below 0001, to
-    none, every document of every tenant. Stop what uses the database first: an application whose
-    database.auto_upgrade is on brings the schema to the latest again, without what was lost.
+    Going below 0006 loses a re-index that was begun; below 0005, the API keys; below 0004, the dense indexes, which a
+    later upgrade and `rag-app db reindex` build anew; below 0003, the flags, their history and the shadow comparisons;
+    below 0002, nothing; below 0001, to none, every document of every tenant. Stop what uses the database first: an
+    application whose database.auto_upgrade is on brings the schema to the latest again, without what was lost.
     """
     from rag_app.errors import InvalidInputError
     from rag_app.storage import schema_version

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from openfeature.evaluation_context import EvaluationContext
-from openfeature.exception import FlagNotFoundError, TypeMismatchError
-from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
-from openfeature.provider import AbstractProvider, Metadata
-
-from rag_app.errors import InvalidInputError
+from rag_app.errors import ConfigurationError, InvalidInputError
 from rag_app.flags.rules import Evaluation
 from rag_app.flags.service import FlagService
+
+try:
+    from openfeature.evaluation_context import EvaluationContext
+    from openfeature.exception import FlagNotFoundError, TypeMismatchError
+    from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
+    from openfeature.provider import AbstractProvider, Metadata
+except ImportError as error:
+    raise ConfigurationError("flags for OpenFeature need its SDK: pip install 'rag-app[openfeature]'") from error
 
 T = TypeVar("T")
 

@@ -7,15 +7,10 @@ from importlib import import_module
 from llama_index.core.llms import LLM
 
 from rag_app.errors import ConfigurationError, unknown_name
+from rag_app.kinds import SHIPPED, extra_of
 from rag_app.llms.options import LLMOptions
 
-_EXTRAS = {
-    "extractive": None,
-    "google_genai": "google-genai",
-    "gemini": "gemini",
-    "openai_like": "openai-like",
-}
-KINDS = tuple(_EXTRAS)
+KINDS = tuple(SHIPPED["llm"])
 
 
 def open_llm(kind: str, options: LLMOptions) -> LLM:
@@ -28,14 +23,10 @@ def open_llm(kind: str, options: LLMOptions) -> LLM:
     Raises:
         ConfigurationError: the kind is unknown, its packages are missing, or a key or URL that it needs is.
     """
-    if kind not in _EXTRAS:
+    if kind not in KINDS:
         raise ConfigurationError(unknown_name("llm.kind", kind, KINDS))
-    try:
+    with extra_of("llm", kind):
         module = import_module(f"rag_app.llms.{kind}")
-    except ImportError as error:
-        raise ConfigurationError(
-            f'llm.kind {kind!r} needs more packages: pip install "rag-app[{_EXTRAS[kind]}]"'
-        ) from error
     llm: LLM = module.open_with(options)
     return llm
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 SPACE = "▁"  # how the vocabularies write a space
@@ -46,11 +47,15 @@ class Pieces:
 def _joined(word: str, ranks: dict[Merge, int]) -> list[str]:
     """Return what byte-pair encoding leaves of a word."""
     pieces = list(word)
-    while len(pieces) > 1:
-        rank, place = min((ranks.get((pieces[at], pieces[at + 1]), _NEVER), at) for at in range(len(pieces) - 1))
-        if rank == _NEVER:
-            break
-        pieces[place : place + 2] = [pieces[place] + pieces[place + 1]]
+    order = [ranks.get(pair, _NEVER) for pair in pairwise(pieces)]
+    while order and (rank := min(order)) != _NEVER:
+        at = order.index(rank)
+        pieces[at : at + 2] = [pieces[at] + pieces[at + 1]]
+        del order[at]
+        if at:
+            order[at - 1] = ranks.get((pieces[at - 1], pieces[at]), _NEVER)
+        if at < len(order):
+            order[at] = ranks.get((pieces[at], pieces[at + 1]), _NEVER)
     return pieces
 
 
