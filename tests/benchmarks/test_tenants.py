@@ -103,7 +103,7 @@ def test_values_that_are_compared_as_text_are_noticed(isolation: Any, monkeypatc
 
 
 def test_a_source_that_is_compared_without_its_case_is_noticed(isolation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = isolation._app.service.simple.retriever._vector_store
+    store = isolation._app.service.simple.retriever._store
     for name in ("_exact", "_indexed"):
         folded = getattr(store, name).replace("source = ANY(%(sources)s)", "lower(source) = ANY(%(sources)s)")
         assert folded != getattr(store, name)
