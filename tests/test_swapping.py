@@ -122,11 +122,13 @@ def test_the_retriever_of_the_docs_takes_part(
 ) -> None:
     (code,) = blocks("python")
     (legs,) = [block for block in blocks("yaml") if "shop.search:Offers" in block]
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "search.py").write_text(code, "utf-8")
+    (tmp_path / "shop_of_docs").mkdir()
+    (tmp_path / "shop_of_docs" / "search.py").write_text(code, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "rag_app.yaml"
-    file.write_text(legs.replace("enabled: true", "enabled: false"), "utf-8")
+    file.write_text(
+        legs.replace("enabled: true", "enabled: false").replace("shop.search", "shop_of_docs.search"), "utf-8"
+    )
     with RagApp.from_config(file, database={"url": new_database()}, deadline_s=30) as app:
         app.ingest(INSTITUTE / "documents", tenant="t")
         result = app.retrieve(QUESTION, tenant="t")

@@ -38,7 +38,7 @@ def test_bf16_keeps_the_order(cross_encoder_folder: Path, expected: dict[int, fl
     loaded = load_model(ModelSpec(str(cross_encoder_folder), "bf16", "cpu"))
     found = logits(loaded.scorer, list(range(20)), 4)
     assert found == pytest.approx(expected, abs=0.3)  # the small model's large weights magnify differences
-    assert agreement(list(found.values()), list(expected.values())) > 0.95
+    assert agreement(list(found.values()), list(expected.values())) > 0.9
     assert found != pytest.approx(expected, abs=1e-6)  # else the products were not taken in bf16
     weights = [buffer for name, buffer in loaded.scorer.model.named_buffers() if name.endswith("query.weight")]
     assert {str(weight.dtype) for weight in weights} == {"torch.bfloat16"}
