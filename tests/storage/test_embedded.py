@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +52,12 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     if server is not None:
         with suppress(psutil.NoSuchProcess):  # a server that is just gone, but not yet reaped, looks as if it ran
             server.cleanup()
+    started_by_another = folder / "postgres" / "postmaster.pid"
+    if started_by_another.exists():
+        with suppress(psutil.NoSuchProcess):
+            left = psutil.Process(int(started_by_another.read_text().split()[0]))
+            if left.name() == "postgres" and str(folder) in " ".join(left.cmdline()):
+                left.send_signal(signal.SIGINT)
 
 
 def stop(data_dir: Path) -> None:

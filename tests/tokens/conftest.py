@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -81,7 +82,8 @@ def counting_server() -> Iterator[CountingServer]:
             self.send_header("Content-Type", "application/json; charset=UTF-8")
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
-            self.wfile.write(sent)
+            with suppress(ConnectionError):  # who asked did not wait
+                self.wfile.write(sent)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the library
             pass
