@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", type=Path, help="a file to write the figures into")
     given = parser.parse_args()
-    with TemporaryDirectory() as folder, served(Path(folder)) as (url, pid, keys):
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, served(Path(folder)) as (url, pid, keys):
         figures = asyncio.run(load(url, pid, keys, given.clients, given.seconds))
     print(table(figures, given.seconds))
     if given.json is not None:

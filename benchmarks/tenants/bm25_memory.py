@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--cache-mb", type=float, default=200)
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         measure(folder, given.squad, given.tenants, given.sizes, given.cache_mb, given.rounds)
 
 

@@ -25,7 +25,7 @@ SELECTS: Mapping[str, LiteralString] = {
     "chunks": "SELECT DISTINCT tenant, doc_id FROM rag_app.data_chunks",
     "parents": "SELECT DISTINCT tenant, doc_id FROM rag_app.parents",
 }
-_BUDGET = {"primary_budget": 4000, "secondary_budget": 4000}
+_BUDGET = {"primary_budget": 12_000, "secondary_budget": 12_000}  # a word of 10,000 letters is never cut
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.disable(logging.WARNING)  # they are what is to be expected of a server that is killed
     with (
-        TemporaryDirectory() as folder,
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         RagApp.from_config(data_dir=folder, **settings(DOCUMENTS)) as app,
         Crashes(app, Path(folder), seed=given.seed) as crashes,
     ):

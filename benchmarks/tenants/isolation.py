@@ -271,7 +271,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data-dir", help="where the embedded database is; a temporary folder if not given")
     given = parser.parse_args()
-    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=given.data_dir or folder, **settings()) as app:
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        RagApp.from_config(data_dir=given.data_dir or folder, **settings()) as app,
+    ):
         report = Isolation(app, seed=given.seed).run(given.trials)
     print(json.dumps({**asdict(report), "violations": report.violations[:50]}, indent=2, ensure_ascii=False))
     if report.violations:

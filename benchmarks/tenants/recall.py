@@ -111,7 +111,7 @@ def main(squad: Path | None, kind: str, rows: int, sizes: Sequence[int], out: Pa
     embed = hashing() if kind == "hashing" else gaussian(0)
     asked = embed(questions_of(squad, sentences, QUESTIONS, rng))
     found: list[Mapping[str, object]] = []
-    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder) as app:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, RagApp.from_config(data_dir=folder) as app:
         if kind == "gaussian":  # questions that an index is measured with lie as the chunks do
             app._components.dense_indexes._embed_query = lambda words: embed([words])[0].tolist()
         for number in range((rows - sum(sizes)) // FILLER):

@@ -190,7 +190,10 @@ def main(squad: Path | None, sizes: Sequence[int], rounds: int, out: Path | None
     embedding = {"kind": f"{__name__}:{Remembered.__name__}"}
     print(f"{QUESTIONS} questions, {rounds} rounds in turn; ratios: rag_app / stock, median (least-most) of the rounds")
     settings: Mapping[str, Any] = {"embedding": embedding, "ingestion": uncut}
-    with TemporaryDirectory() as folder, RagApp.from_config(data_dir=folder, **settings) as app:
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        RagApp.from_config(data_dir=folder, **settings) as app,
+    ):
         for size in sizes:
             bodies = list(islice(given, size))
             embed_model = Remembered()
