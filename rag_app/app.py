@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +34,8 @@ from rag_app.postprocessors import CrossEncoderRerank
 from rag_app.query_engine import AStreamAnswer, RagChatEngine, RagQueryEngine, RagRetriever, StreamAnswer
 from rag_app.readers import Item
 from rag_app.request import RetrievalOptions
-from rag_app.schema import Answer, AnswerEvent, IngestReport, RetrievalResult, checked_name
+from rag_app.schema import Answer, AnswerEvent, IngestReport, RetrievalQuery, RetrievalResult, checked_name
+from rag_app.serving import Method
 from rag_app.storage import DenseIndexStatus, DocumentPage, TenantStatistics, alist_documents, tenant_statistics
 
 logger = get_logger(__name__)
@@ -230,7 +231,7 @@ class RagApp:
             InvalidInputError: an argument can not be used; at once, not at the first step.
         """
         request = self._requests.checked(question, tenant, options)
-        return self.loop.stream(self.chat.astream, *request, checked_history(history))
+        return self.loop.stream(self._answered, *request, checked_history(history))
 
     def astream_answer(
         self,
@@ -242,7 +243,7 @@ class RagApp:
     ) -> AsyncIterator[AnswerEvent]:
         """Do what `stream_answer` does, without blocking the loop."""
         request = self._requests.checked(question, tenant, options)
-        return self.loop.astream(self.chat.astream, *request, checked_history(history))
+        return self.loop.astream(self._answered, *request, checked_history(history))
 
     def as_retriever(self, *, tenant: str, **options: Unpack[RetrievalOptions]) -> RagRetriever:
         """Return `retrieve` for a tenant as a LlamaIndex retriever; `options` as there."""
@@ -262,6 +263,15 @@ class RagApp:
         """Return `answer` for a tenant as a LlamaIndex chat engine, which keeps one conversation."""
         self._requests.checked("", tenant, options)
         return RagChatEngine(*self._streams(tenant, options))
+
+    async def _answered(
+        self, query: RetrievalQuery, method: Method, history: Sequence[ChatMessage]
+    ) -> AsyncIterator[AnswerEvent]:
+        """Answer on our loop; the first answer opens the LLM, whose packages take seconds to import, in a thread."""
+        chat: ChatService = await asyncio.to_thread(getattr, self, "chat") if "chat" not in vars(self) else self.chat
+        async with aclosing(chat.astream(query, method, history)) as events:
+            async for event in events:
+                yield event
 
     def _streams(self, tenant: str, options: RetrievalOptions) -> tuple[StreamAnswer, AStreamAnswer]:
         return (

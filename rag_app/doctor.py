@@ -105,8 +105,8 @@ def _llm(settings: Settings) -> Check:
     try:
         llm = open_configured_llm(settings)
     except ConfigurationError as error:
-        answer = "mend that, or set llm.kind: extractive, which quotes the chunks and needs no key"
-        return Check("llm", "problem", str(error), answer)
+        answer = "retrieval needs no LLM; for answers mend that, or set llm.kind: extractive, which needs no key"
+        return Check("llm", "warning", str(error), answer)
     asyncio.run(aclose_llm(llm))
     if options.kind == "extractive":
         return Check("llm", "ok", "llm.kind is extractive, which quotes the chunks and needs neither key nor network")

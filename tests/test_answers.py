@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from llama_index.core.llms import ChatMessage, MessageRole
+from llama_index.core.llms import LLM, ChatMessage, MessageRole
 
 from rag_app import RagApp
+from rag_app.config import Settings
 from rag_app.errors import ConfigurationError, InvalidInputError
+from rag_app.factory import conversation
 from rag_app.schema import Answer, Delta, Retrieved
 from tests.conftest import SAMPLE_TENANT, heartbeat
 
@@ -75,6 +78,24 @@ def test_a_missing_key_is_told_by_the_first_answer_and_keeps_nobody_from_retriev
         for _ in range(2):
             with pytest.raises(ConfigurationError, match="key"):
                 app.answer("ارسال رایگانه؟", tenant="t")
+
+
+async def test_opening_the_llm_with_the_first_answer_leaves_the_loop_free(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RagApp.from_config(database={"url": new_database()}, deadline_s=30) as app:
+        app.ingest([{"id": "m1", "title": "ارسال", "text": "ارسال رایگان است.", "source": "faq"}], tenant="t")
+        opened = conversation.open_configured_llm
+
+        def open_slowly(settings: Settings) -> LLM:
+            time.sleep(2)
+            return opened(settings)
+
+        monkeypatch.setattr(conversation, "open_configured_llm", open_slowly)
+        async with heartbeat() as beats:
+            answer = await app.aanswer("ارسال رایگانه؟", tenant="t")
+    assert answer.outcome == "answered"
+    assert max(later - earlier for earlier, later in pairwise(beats)) < 1.5
 
 
 def test_a_service_that_does_not_answer_is_an_outcome(new_database: Callable[[], str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -75,7 +75,7 @@ class ChatService:
 
     async def astream(
         self, query: RetrievalQuery, method: Method, history: Sequence[ChatMessage]
-    ) -> AsyncIterator[AnswerEvent]:
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Yield what the answer rests on, its text piece by piece, and the whole; raises for no part that failed.
 
         Args:

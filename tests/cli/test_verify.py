@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from rag_app import RagApp
+from rag_app.config import load_settings
 from rag_app.storage import Database
+from rag_app.verification import verify
 from tests.cli.test_cli import run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -99,3 +101,13 @@ def test_a_database_that_is_not_there_is_a_finding(monkeypatch: pytest.MonkeyPat
     printed = run("verify", status=1)
     assert "problem  application: " in printed
     assert printed.endswith("something is wrong: see the problems above\n")
+
+
+def test_without_an_llm_what_only_retrieves_works(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    found = verify(load_settings(database={"url": url}, llm={"kind": "google_genai"}, deadline_s=30))
+    states = {check.name: check.state for check in found.checks}
+    assert found.passed
+    assert states["llm"] == states["answer"] == "warning"
+    assert all(pair.new.nodes for pair in found.compared)
