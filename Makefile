@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,readers,redis,openfeature,dev
+EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,notebooks,readers,redis,openfeature,dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench bench-persian bench-rerank bench-serving lock clean
