@@ -17,6 +17,7 @@ from rag_app.persian.finglish import most_alike
 from rag_app.persian.inflection import possible_stems, stem
 from rag_app.persian.language import detect_language
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.match_memory import MatchMemory
 from rag_app.persian.packed import PackedWords
 from rag_app.persian.spelling import Similar, SimilarToEach
 from rag_app.persian.weights import SMALL_WORD_IDF, idf, is_known
@@ -30,6 +31,7 @@ _SYNONYM = 0.8
 _SLIP = 0.9  # the best match of a word that nobody knows
 _ABOUT_EQUAL = 0.08
 _MOST_MATCHES = 64
+_REMEMBERED = 0.33  # of the vocabulary's own memory, for what words were found to stand for
 _MOST_WORDS = 500  # of a question; a longer text is searched by these, as each costs time
 _SHORTEST_PART = 2
 _LATIN = re.compile(r"[a-z]+")
@@ -61,6 +63,7 @@ class Vocabulary:
         self._lexicon_size = len(self._lexicon.words)
         self._text_count = texts
         self._rarest = math.log(2 * texts + 2)
+        self._told = MatchMemory(int(_REMEMBERED * self._nbytes))
 
     @classmethod
     def of_counts(cls, texts_with: Mapping[str, int], texts: int, lexicon: Lexicon | None = None) -> Vocabulary:
@@ -80,7 +83,16 @@ class Vocabulary:
 
     @property
     def nbytes(self) -> int:
-        """The memory of what it does not share with the lexicon, in bytes."""
+        """The memory of what it does not share with the lexicon, in bytes, and of what it may come to remember."""
+        return self._nbytes + self.to_remember
+
+    @property
+    def to_remember(self) -> int:
+        """The memory set aside for what words of questions were found to stand for, in bytes."""
+        return self._told.max_bytes
+
+    @property
+    def _nbytes(self) -> int:
         return self.counts.nbytes + self.words.nbytes_beyond(self._lexicon.words)
 
     def read(self, question: str) -> Reading:
@@ -176,6 +188,21 @@ class Vocabulary:
             places: their own.
             english: whether the question is, so that a word in Latin letters that the texts hold is not Persian.
         """
+        if english:
+            return self._newly_alike(typed, places, english=True)
+        found = [self._told.get(word) for word in typed]
+        new = [at for at, matches in enumerate(found) if matches is None]
+        if new:
+            alike = self._newly_alike([typed[at] for at in new], [places[at] for at in new], english=False)
+            for at, matches in zip(new, alike, strict=True):
+                self._told.keep(typed[at], matches)
+                found[at] = matches
+        return [matches or {} for matches in found]
+
+    def _newly_alike(
+        self, typed: Sequence[str], places: Sequence[int | None], *, english: bool
+    ) -> list[dict[int, float]]:
+        """Do what `_alike` does for words that are not remembered."""
         found: list[dict[int, float]] = [{} for _ in typed]
         spelt = self._spelt_like([word if word.isalpha() else "" for word in typed])  # a number stands for itself alone
         for owner, like, similarity in zip(

@@ -77,7 +77,7 @@ class ChunkReader:
         """Return the chunks by id; a chunk deleted meanwhile is left out."""
         if not node_ids:
             return {}
-        nodes = [_node(row) for row in await self._database.afetch(tenant, _NODES, {"ids": list(node_ids)})]
+        nodes = [node_of(row) for row in await self._database.afetch(tenant, _NODES, {"ids": list(node_ids)})]
         return {node.node_id: node for node in nodes}
 
     async def aparents(self, tenant: str, parent_ids: Sequence[str]) -> dict[str, TextNode]:
@@ -104,7 +104,8 @@ class ChunkReader:
         )
 
 
-def _node(row: Any) -> BaseNode:
+def node_of(row: Any) -> BaseNode:
+    """Return the chunk of a row with its `text` and, as JSON, its `node`."""
     node = TextNode.from_json(row.node)
     node.set_content(row.text)
     return node

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, NoReturn
 
 from llama_index.core.schema import NodeWithScore
-from llama_index.core.vector_stores.types import MetadataFilters, VectorStoreQuery
+from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.postgres import PGVectorStore
 from llama_index.vector_stores.postgres.base import DBEmbeddingRow
 from pydantic import PrivateAttr
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from rag_app.errors import InvalidInputError
 from rag_app.schema import RetrievalQuery, checked_name
+from rag_app.storage.chunks import node_of
 from rag_app.storage.database import SCHEMA, Database, Fetch
 
 WITHIN: LiteralString = """
@@ -90,17 +91,18 @@ class TenantPGVectorStore(PGVectorStore):
         Raises:
             DatabaseUnavailableError: the database does not answer.
         """
-        found = await self.aquery(
-            VectorStoreQuery(query_embedding=list(embedding), similarity_top_k=top_k),
-            tenant=query.tenant,
-            sources=query.sources,
-            doc_ids=query.doc_ids,
-            ef_search=query.ef_search,
+        found = await self._database.afetch(
+            *self._search(
+                embedding,
+                top_k,
+                None,
+                tenant=query.tenant,
+                sources=query.sources,
+                doc_ids=query.doc_ids,
+                ef_search=query.ef_search,
+            )
         )
-        return [
-            NodeWithScore(node=node, score=score)
-            for node, score in zip(found.nodes or (), found.similarities or (), strict=True)
-        ]
+        return [NodeWithScore(node=node_of(row), score=1.0 - row.distance) for row in found]
 
     def distances(
         self, embedding: Sequence[float], limit: int, *, tenant: str, ef_search: int | None, fetch: Fetch
@@ -149,7 +151,7 @@ class TenantPGVectorStore(PGVectorStore):
         if metadata_filters is not None:
             raise InvalidInputError("metadata filters are not supported; filter by tenant=, sources= and doc_ids=")
         parameters = {
-            "embedding": f"[{','.join(map(repr, embedding or ()))}]",
+            "embedding": repr(list(embedding or ())),
             "limit": limit,
             "sources": None if sources is None else list(sources),
             "doc_ids": None if doc_ids is None else list(doc_ids),

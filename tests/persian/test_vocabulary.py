@@ -46,6 +46,29 @@ def only(reading: Reading) -> QueryWord:
     return word
 
 
+@given(
+    st.lists(
+        st.sampled_from(["شهریه", "ارسل کتب", "shahrie chande", "the book", "استراداد قسطی", "کتاب‌ها"]), max_size=8
+    )
+)
+def test_what_was_read_before_changes_no_reading(questions: list[str]) -> None:
+    fresh = vocabulary(*TEXTS)
+    fresh._told.max_bytes = 0
+    assert [sample().read(question) for question in questions] == [fresh.read(question) for question in questions]
+
+
+def test_what_a_word_may_stand_for_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = vocabulary(*TEXTS)
+    looked_for: list[str] = []
+    spelt_like = made.words.spelt_like
+    monkeypatch.setattr(
+        made.words, "spelt_like", lambda words, least: looked_for.extend(words) or spelt_like(words, least)
+    )
+    assert made.read("شهریه کتاب") == made.read("شهریه کتاب")
+    made.read("کتاب ارسال")
+    assert sorted(looked_for) == sorted(["شهریه", "کتاب", "ارسال"])
+
+
 def test_a_word_of_the_texts_is_read_as_itself() -> None:
     word = only(sample().read("شهریه؟"))
     assert (word.typed, word.meant, word.matches["شهریه"]) == ("شهریه", "شهریه", 1.0)
