@@ -65,17 +65,16 @@ class HashingEmbedding(BaseEmbedding):
                 dtype=np.float32,
             )
         vocabulary: dict[str, int] = {}
-        weights, columns, starts = [], [], [0]
+        columns, counts, starts = [], [], [0]
         for text in texts:
             for word, count in Counter(self._analyzer.words(text)).items():
                 columns.append(vocabulary.setdefault(word, len(vocabulary)))
-                weights.append(idf(word) * (1.0 + np.log(count)))
+                counts.append(count)
             starts.append(len(columns))
         if not vocabulary:
             return [[0.0] * self.embed_dim for _ in texts]
-        words = sparse.csr_matrix(
-            (np.asarray(weights, dtype=np.float32), columns, starts), shape=(len(texts), len(vocabulary))
-        )
+        weights = np.array([idf(word) for word in vocabulary])[columns] * (1.0 + np.log(counts))
+        words = sparse.csr_matrix((weights.astype(np.float32), columns, starts), shape=(len(texts), len(vocabulary)))
         # Looking over what was just made would take as long for a question as making it.
         with config_context(assume_finite=True, skip_parameter_validation=True):
             vectors = normalize(words @ self._vectorizer.transform(vocabulary))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rag_app.persian.sentences import CUTS, Span
 from rag_app.schema import TokenCounter
@@ -14,13 +14,15 @@ _TABLE_HEADER = re.compile(rf"{_DELIMITER_ROW}|[ \t]*\|[^\n]*\n{_DELIMITER_ROW}"
 _MOST_TOKENS_OF_A_CHARACTER = 4
 
 
-def pack(text: str, spans: Iterable[Span], max_tokens: int, counter: TokenCounter) -> list[Span]:
+def pack(text: str, spans: Sequence[Span], max_tokens: int, counter: TokenCounter) -> list[Span]:
     """Join neighbouring spans into longer ones of at most `max_tokens` tokens that cover the same text.
 
     A heading stays with what follows it and begins a new piece once the current one is half full; the header of a
     table stays with its first row. A span that is too long by itself is cut at the first of `CUTS` that makes it fit,
     else anywhere: a number or an address is cut only if it is longer than a piece.
     """
+    if spans and _is_short(whole := text[spans[0][0] : spans[-1][1]], max_tokens) and "#" not in whole:
+        return [(spans[0][0], spans[-1][1])]
     pieces: list[Span] = []
     filled = max_tokens + 1
     for start, end in _with_what_they_head(text, spans):
@@ -35,6 +37,16 @@ def pack(text: str, spans: Iterable[Span], max_tokens: int, counter: TokenCounte
             pieces.append((left, right))
             filled = counter.count(text[left:right])
     return pieces
+
+
+def fits(text: str, max_tokens: int, counter: TokenCounter) -> bool:
+    """Tell whether a text has at most `max_tokens` tokens."""
+    return _is_short(text, max_tokens) or counter.count(text) <= max_tokens
+
+
+def _is_short(text: str, max_tokens: int) -> bool:
+    """Tell whether a text fits uncounted: no token is less than a byte."""
+    return len(text.encode("utf-8", "surrogatepass")) <= max_tokens
 
 
 def _joined(text: str, begin: int, left: int, right: int, filled: int, max_tokens: int, counter: TokenCounter) -> int:

@@ -11,7 +11,7 @@ from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.schema import BaseNode, Document, NodeRelationship, RelatedNodeInfo, TextNode
 from pydantic import PositiveInt, PrivateAttr, model_validator
 
-from rag_app.node_parsers.packing import pack
+from rag_app.node_parsers.packing import fits, pack
 from rag_app.node_parsers.preamble import PREAMBLE, preambles
 from rag_app.persian import sentence_spans
 from rag_app.persian.sentences import Span
@@ -81,7 +81,7 @@ class ParentChildNodeParser(NodeParser):
     ) -> TextNode:
         start, end = span
         place = f"{document.metadata.get('tenant', '')}\0{document.node_id}\0{kind}\0{start}\0{end}"
-        preamble = [line for line in above if self._counter.count(line) <= self.child_tokens]
+        preamble = [line for line in above if fits(line, self.child_tokens, self._counter)]
         return TextNode(
             id_=hashlib.sha256(place.encode()).hexdigest()[:32],
             text=document.get_content()[start:end],
@@ -107,9 +107,9 @@ class WholeNodeParser(ParentChildNodeParser):
     def _parse_document(self, document: BaseNode) -> list[TextNode]:
         text = document.get_content()
         return (
-            super()._parse_document(document)
-            if self._counter.count(text) > self.parent_tokens
-            else self._whole(document)
+            self._whole(document)
+            if fits(text, self.parent_tokens, self._counter)
+            else super()._parse_document(document)
         )
 
     def _whole(self, document: BaseNode) -> list[TextNode]:

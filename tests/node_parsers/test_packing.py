@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag_app.node_parsers.packing import pack
+from rag_app.node_parsers.packing import fits, pack
 from rag_app.persian import sentence_spans
 from rag_app.persian.sentences import Span
 from rag_app.tokens import EstimatedTokenCounter
@@ -123,6 +123,22 @@ def test_neighbours_that_fit_together_are_joined(sentences: list[str], max_token
     for before, after in itertools.pairwise(packed("".join(sentences), max_tokens)):
         first = after[: sentence_spans(after)[0][1]]
         assert COUNTER.count(before + first) > max_tokens
+
+
+class RefusingCounter:
+    name = "refuses"
+
+    def count(self, text: str) -> int:
+        raise AssertionError(f"{text!r} was counted")
+
+
+def test_a_text_of_no_more_bytes_than_tokens_is_one_piece_and_not_counted() -> None:
+    text = "سفارش‌ها سه روزه می‌رسد. ارسال رایگان است."
+    short = len(text.encode())
+    assert pack(text, sentence_spans(text), short, RefusingCounter()) == [(0, len(text))]
+    assert fits(text, short, RefusingCounter())
+    with pytest.raises(AssertionError, match="was counted"):
+        fits(text, short - 1, RefusingCounter())
 
 
 def test_a_heading_stays_with_what_follows() -> None:
