@@ -83,10 +83,10 @@ def test_models_are_loaded_before_the_first_query(folder: Path, monkeypatch: pyt
 def test_a_configuration_compared_with_itself_differs_in_nothing(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("{}")
     found = json.loads(run("eval", folder, "--compare", tmp_path / "other.yaml", "--json"))
-    assert list(found) == ["a", "b", "difference"]
+    assert list(found) == ["a", "b", "difference", "difference_by_stage"]
     assert found["a"]["by_stage"] == found["b"]["by_stage"]
     for name, mean in found["a"]["measures"].items():
-        same = {"a": mean, "b": mean, "difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
+        same = {"a": mean, "b": mean, "difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0, "p_holm": 1.0}
         assert found["difference"][name] == same
 
 
@@ -95,10 +95,12 @@ def test_another_configuration_is_shown_beside_and_its_runs_too(folder: Path, tm
     runs = tmp_path / "runs"
     lines = run("eval", folder, "--compare", tmp_path / "other.yaml", "--run-out", runs).splitlines()
     assert [line[:12] for line in lines if line.startswith(("a: ", "b: "))] == ["a: 4 queries", "b: 4 queries"]
-    table = lines[-len(MEASURES) - 1 :]
+    assert lines[-1].startswith("p looks at one measure alone")
+    table = lines[-len(STAGES) * len(MEASURES) - 2 : -1]
     assert table[0].split()[:5] == ["a", "b", "b", "-", "a"]
-    assert [line.split()[-1] for line in table[1:]] == MEASURES
-    assert all(re.fullmatch(r" *(\d\.\d{3} +){2}([+-]\d\.\d{3} +){3}\d\.\d{4}  \S+", line) for line in table[1:])
+    assert [line.split()[-2:] for line in table[1:]] == [[stage, name] for stage in STAGES for name in MEASURES]
+    row = r" *(\d\.\d{3} +){2}([+-]\d\.\d{3} +){3}\d\.\d{4} +\d\.\d{4}  \S+ \S+"
+    assert all(re.fullmatch(row, line) for line in table[1:])
     assert {file.relative_to(runs).as_posix() for file in runs.rglob("*.run")} == {
         f"{side}/{stage}.run" for side in "ab" for stage in STAGES
     }
