@@ -46,6 +46,7 @@ def evaluate(
     names = measures.split()
     evaluation.parse_measures(names)
     dataset = evaluation.read_beir(folder)
+    evaluation.worst_by(by, names, answered=bool(dataset.answers))
     settings = [load_settings(config, profile=profile, data_dir=data_dir)]
     if compare is not None:
         settings.append(load_settings(compare, data_dir=settings[0].data_dir))

@@ -5,7 +5,7 @@ from rag_app.evaluation.comparison import HOLM_NOTE, Comparison, Difference, com
 from rag_app.evaluation.html_report import write_html
 from rag_app.evaluation.measures import DEFAULT_MEASURES, parse_measures
 from rag_app.evaluation.rankings import write_runs
-from rag_app.evaluation.report import ANSWER_IN_CONTEXT, EvaluationReport, WorstQuery
+from rag_app.evaluation.report import ANSWER_IN_CONTEXT, EvaluationReport, WorstQuery, worst_by
 from rag_app.evaluation.running import evaluate
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "evaluate",
     "parse_measures",
     "read_beir",
+    "worst_by",
     "write_html",
     "write_runs",
 ]

@@ -11,7 +11,7 @@ from rag_app.evaluation.answers import chunks_of
 from rag_app.evaluation.comparison import HOLM_NOTE, Comparison
 from rag_app.evaluation.extra import library
 from rag_app.evaluation.plots import plot_differences, plot_histogram, plot_latency, plot_means
-from rag_app.evaluation.report import ANSWER_IN_CONTEXT, EvaluationReport, WorstQuery
+from rag_app.evaluation.report import ANSWER_IN_CONTEXT, EvaluationReport, WorstQuery, worst_by
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -66,7 +66,7 @@ def _section(name: str, report: EvaluationReport, worst: int, measure: str | Non
         "chunks_plot": plot_histogram([outcome.chunks for outcome in outcomes], "chunks in the context"),
         "tokens_plot": plot_histogram([outcome.tokens for outcome in outcomes], "tokens of the context"),
         "worst": [_told(report, each) for each in report.worst(worst, measure)] if worst else [],
-        "worst_by": measure or (ANSWER_IN_CONTEXT if report.answers else next(iter(report.measures))),
+        "worst_by": worst_by(measure, list(report.measures), answered=bool(report.answers)),
     }
 
 

@@ -149,11 +149,7 @@ class EvaluationReport:
         """
         if n < 1:
             raise InvalidInputError(f"the worst queries are 1 or more, not {n}")
-        known = self._final
-        name = measure or (ANSWER_IN_CONTEXT if self.answers else next(iter(known)))
-        if name not in known:
-            raise InvalidInputError(unknown_name("measure of this evaluation", name, known))
-        values = known[name]
+        values = self._final[worst_by(measure, list(self.measures), answered=bool(self.answers))]
         overall = {query_id: fmean(each[query_id] for each in self.per_query[RERANK].values()) for query_id in values}
         ordered = sorted(values, key=lambda query_id: (values[query_id], overall[query_id]))
         return [WorstQuery(query_id, values[query_id], self.outcomes[query_id]) for query_id in ordered[:n]]
@@ -183,6 +179,24 @@ class EvaluationReport:
             "stage_latency_ms": self.stage_latency_ms,
             "notes": list(self.notes),
         }
+
+
+def worst_by(measure: str | None, measures: Sequence[str], *, answered: bool) -> str:
+    """Return the measure that tells which queries are the worst.
+
+    Args:
+        measure: the one that was asked for; if None, "answer_in_context" or else the first.
+        measures: those of the evaluation.
+        answered: whether queries name answers.
+
+    Raises:
+        InvalidInputError: there is no such measure.
+    """
+    known = [ANSWER_IN_CONTEXT, *measures] if answered else measures
+    name = known[0] if measure is None else measure
+    if name not in known:
+        raise InvalidInputError(unknown_name("measure of this evaluation", name, known))
+    return name
 
 
 def _means(values: Mapping[str, Mapping[str, float]], query_ids: Iterable[str]) -> dict[str, float]:

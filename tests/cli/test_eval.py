@@ -110,6 +110,34 @@ def test_another_configuration_is_shown_beside_and_its_runs_too(folder: Path, tm
     assert set(ranks["a"]) > set(ranks["b"]) == {"1"}
 
 
+def test_the_worst_are_shown_with_their_places_and_answers(folder: Path) -> None:
+    asked = [{**query, "metadata": {"way": "w", "answers": ["رایگان"]}} for query in QUERIES]
+    write_beir(folder, queries=jsonl(asked))
+    budgets = ["--primary-budget", "60", "--secondary-budget", "0"]
+    output = run("eval", folder, "--worst", "2", *budgets)
+    report, worst = output.split("\n\nthe worst:\n")
+    assert "answer in context: " in report
+    assert "  answer_in_context  queries  way, after rerank" in report
+    lines = worst.splitlines()
+    assert [line.split()[:2] for line in lines[::3]] == [["0.000", "q4"], ["0.000", "q3"]]
+    assert re.fullmatch(r" +place: bm25 \S+  dense \S+  fusion \S+  rerank \S+  context \S+", lines[1])
+    assert lines[2].strip() == f"answer, not in the context: {ISOLATE}رایگان{END_ISOLATE}"
+    found = json.loads(run("eval", folder, "--worst", "2", "--by", "RR@10", "--json", *budgets))
+    assert found["context_size"]["tokens"]["p95"] <= 60
+    assert [list(entry) for entry in found["worst"]] == [["query_id", "value", "answers", "result"]] * 2
+    assert found["worst"][0]["result"]["trace"]["stages"]
+
+
+def test_a_page_is_written_of_one_evaluation_or_of_two(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("{rerank: {kind: none}}")
+    for name, more in (("one", []), ("two", ["--compare", tmp_path / "other.yaml"])):
+        run("eval", folder, "--html", tmp_path / f"{name}.html", *more)
+        text = (tmp_path / f"{name}.html").read_text("utf-8")
+        assert "<title>beir</title>" in text
+        assert ("b against a" in text) is bool(more)
+        assert "The worst 4 by Success@1" in text
+
+
 def test_run_out_holds_a_file_for_each_stage(folder: Path, tmp_path: Path) -> None:
     run("eval", folder, "--run-out", tmp_path / "runs")
     assert sorted(file.name for file in (tmp_path / "runs").iterdir()) == sorted(f"{stage}.run" for stage in STAGES)
@@ -123,6 +151,8 @@ def test_what_can_not_be_evaluated_is_an_error_before_a_database_is_opened(
     data_dir = ["--data-dir", str(tmp_path / "data")]
     with pytest.raises(InvalidInputError, match=r"'ndgc@5' is no measure .* did you mean nDCG@5\?"):
         run("eval", folder, "--measures", "RR@10 ndgc@5", *data_dir)
+    with pytest.raises(InvalidInputError, match="unknown measure of this evaluation 'RR10': did you mean 'RR@10'"):
+        run("eval", folder, "--by", "RR10", "--worst", "1", *data_dir)
     with pytest.raises(InvalidInputError, match="is no BEIR folder"):
         run("eval", tmp_path, *data_dir)
     with pytest.raises(ConfigurationError, match="does not exist"):
