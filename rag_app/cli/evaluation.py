@@ -122,5 +122,5 @@ def _as_text(evaluated: EvaluationReport | Comparison, worst: int, by: str | Non
         text, reports = render_comparison(evaluated), {"the worst of a": evaluated.a, "the worst of b": evaluated.b}
     if not worst:
         return text
-    parts = [f"{what}:\n{render_worst(each.worst(worst, by), each.judged)}" for what, each in reports.items()]
+    parts = [f"{what}:\n{render_worst(each, each.worst(worst, by))}" for what, each in reports.items()]
     return "\n\n".join([text, *parts])

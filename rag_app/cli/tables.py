@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 from rag_app.cli.render import isolated
 from rag_app.evaluation import ANSWER_IN_CONTEXT, HOLM_NOTE, Comparison, EvaluationReport, WorstQuery
@@ -46,21 +46,16 @@ def render_comparison(comparison: Comparison) -> str:
     return "\n".join([*reports, *_table(rows), HOLM_NOTE])
 
 
-def render_worst(worst: Sequence[WorstQuery], judged: Mapping[str, Mapping[str, int]]) -> str:
+def render_worst(report: EvaluationReport, worst: Sequence[WorstQuery]) -> str:
     """Return for each query its value, its text, and where each stage has the first of its documents."""
     lines = []
     for query_id, value, outcome in worst:
-        relevant = {doc_id for doc_id, grade in judged[query_id].items() if grade > 0}
-        places = [f"{stage} {_place(found, relevant)}" for stage, found in outcome.rankings.items()]
+        places = [f"{stage} {place or '-'}" for stage, place in report.places(query_id).items()]
         lines += [f"{_number(value)}  {query_id}  {isolated(outcome.text)}", f"       place: {'  '.join(places)}"]
         if outcome.answers:
             where = "in the context" if outcome.answer_in_context else "not in the context"
             lines += [f"       answer, {where}: {isolated(outcome.answers[0])}"]
     return "\n".join(lines)
-
-
-def _place(found: Sequence[str], relevant: Collection[str]) -> str:
-    return next((str(place) for place, doc_id in enumerate(found, start=1) if doc_id in relevant), "-")
 
 
 def _context(report: EvaluationReport) -> str:

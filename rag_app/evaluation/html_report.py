@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,22 +73,17 @@ def _section(name: str, report: EvaluationReport, worst: int, measure: str | Non
 def _told(report: EvaluationReport, worst: WorstQuery) -> dict[str, Any]:
     """Return what the template shows of one query."""
     result = worst.outcome.result()
-    relevant = {doc_id for doc_id, grade in report.judged[worst.query_id].items() if grade > 0}
     chunks = result["trace"]["chunks"]
     return {
         **worst._asdict(),
-        "relevant": relevant,
-        "places": {stage: _place(found, relevant) for stage, found in worst.outcome.rankings.items()},
+        "relevant": report.relevant(worst.query_id),
+        "places": report.places(worst.query_id),
         "words": result["trace"]["words"],
         "degradations": sorted(worst.outcome.degradations),
         "legs": sorted({leg for chunk in chunks for leg in chunk["legs"]}),
         "candidates": sorted(chunks, key=_order),
         "context": chunks_of(result["context"]),
     }
-
-
-def _place(found: Sequence[str], relevant: Collection[str]) -> int | None:
-    return next((place for place, doc_id in enumerate(found, start=1) if doc_id in relevant), None)
 
 
 def _order(chunk: Mapping[str, Any]) -> tuple[float, ...]:

@@ -154,6 +154,18 @@ class EvaluationReport:
         ordered = sorted(values, key=lambda query_id: (values[query_id], overall[query_id]))
         return [WorstQuery(query_id, values[query_id], self.outcomes[query_id]) for query_id in ordered[:n]]
 
+    def relevant(self, query_id: str) -> set[str]:
+        """Return the documents that answer a query."""
+        return {doc_id for doc_id, grade in self.judged[query_id].items() if grade > 0}
+
+    def places(self, query_id: str) -> dict[str, int | None]:
+        """Return by stage the place of the first document that answers a query; None where there is none."""
+        relevant = self.relevant(query_id)
+        return {
+            stage: next((place for place, doc_id in enumerate(of[query_id], start=1) if doc_id in relevant), None)
+            for stage, of in self.rankings.items()
+        }
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each query; `frames.frame_of` names the columns.
 
