@@ -26,10 +26,12 @@ lint: $(VENV)/dev ## Check style, types and the direction of imports
 bench: $(VENV)/dev ## Compare speed with the stock LlamaIndex pipeline, as ratios of one run: make bench [SQUAD=file.json]
 	$(BIN)/python benchmarks/tenants/speed.py --sizes 100 1000 10000 $(if $(SQUAD),--squad "$(SQUAD)")
 
-bench-persian: $(VENV)/dev ## Compare ways of writing Persian: make bench-persian SQUAD=file.json
+bench-persian: $(VENV)/dev ## Compare ways of writing Persian: make bench-persian SQUAD=file.json [DRAW='--limit 600 --seed 1']
 	@test -n "$(SQUAD)" || { echo "name a file in the format of SQuAD: make bench-persian SQUAD=file.json"; exit 2; }
-	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian --limit 300
+	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian $(or $(DRAW),--limit 300)
 	$(BIN)/python benchmarks/persian/table.py build/persian --stages
+	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian-split $(or $(DRAW),--limit 300) --sources manual web
+	$(BIN)/python benchmarks/persian/table.py build/persian-split --sources manual web
 
 bench-rerank: $(VENV)/dev ## Compare the cross-encoder with stock's at full size: make bench-rerank [SQUAD=file.json]
 	$(BIN)/python benchmarks/rerank/against_stock.py $(if $(SQUAD),--squad "$(SQUAD)")

@@ -20,7 +20,7 @@ from rag_app.errors import ComponentError, InvalidInputError, ReadError
 from rag_app.evaluation import DEFAULT_MEASURES, BeirDataset, EvaluationReport, compare, evaluate, read_beir, write_runs
 from rag_app.evaluation.measures import parse_measures, score
 from rag_app.evaluation.rankings import rankings_of
-from rag_app.evaluation.significance import interval, p_value
+from rag_app.evaluation.significance import holm, interval, p_values
 from rag_app.schema import RetrievalResult
 from rag_app.trace import STAGES, ChunkTrace, Ranked, StageTrace, Trace
 
@@ -408,8 +408,16 @@ def test_the_randomisation_test_agrees_with_all_permutations(differences: list[f
     observed = abs(sum(differences)) - 1e-9
     signs = list(product((1, -1), repeat=len(differences)))
     extreme = sum(abs(sum(map(float.__mul__, differences, map(float, row)))) >= observed for row in signs)
-    assert p_value(differences) == pytest.approx(extreme / len(signs), abs=0.015)
-    assert p_value(differences) == p_value([-value for value in differences]) > 0
+    (value,) = p_values([differences])
+    assert value == pytest.approx(extreme / len(signs), abs=0.015)
+    assert p_values([[-value for value in differences], [1.0], differences]) == [value, 1.0, value]
+    assert value > 0
+
+
+def test_p_values_of_many_are_those_of_holm() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # worked out by hand
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
 
 
 def test_the_interval_is_the_normal_one_where_there_are_many_queries() -> None:
@@ -423,8 +431,9 @@ def test_a_report_does_not_differ_from_itself(report: EvaluationReport) -> None:
     shown = compare(report, report).as_dict()
     assert shown["a"] == shown["b"] == report.as_dict()
     for name, mean in report.measures.items():
-        same = {"a": mean, "b": mean, "difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
+        same = {"a": mean, "b": mean, "difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0, "p_holm": 1.0}
         assert shown["difference"][name] == same
+    assert list(shown["difference_by_stage"]) == list(report.by_stage)
 
 
 def test_a_difference_has_the_sign_of_the_better_one(report: EvaluationReport) -> None:

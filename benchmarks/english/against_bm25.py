@@ -17,7 +17,7 @@ from llama_index.retrievers.bm25 import BM25Retriever
 from rag_app import RagApp
 from rag_app.evaluation import BeirDataset, evaluate, parse_measures, read_beir
 from rag_app.evaluation.measures import score
-from rag_app.evaluation.significance import p_value
+from rag_app.evaluation.significance import p_values
 
 HELPDESK = Path(__file__).parent / "helpdesk"
 MEASURES = ("Success@1", "Success@5", "RR@10")
@@ -59,7 +59,9 @@ def main(folder: Path) -> None:
     for measure in MEASURES:
         differences = [value - other[measure][query_id] for query_id, value in own[measure].items()]
         means = fmean(own[measure].values()), fmean(other[measure].values())
-        print(f"{measure:10}{means[0]:>9.3f}{means[1]:>9.3f}{fmean(differences):>+12.3f}{p_value(differences):>9.4f}")
+        print(
+            f"{measure:10}{means[0]:>9.3f}{means[1]:>9.3f}{fmean(differences):>+12.3f}{p_values([differences])[0]:>9.4f}"
+        )
 
 
 if __name__ == "__main__":

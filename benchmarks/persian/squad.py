@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 
 class Question(NamedTuple):
-    """A question and the document that answers it."""
+    """A question, the document that answers it, and the answers that people marked there, each once."""
 
     query_id: str
     text: str
     doc_id: str
+    answers: tuple[str, ...]
 
 
 class NotSquadError(Exception):
@@ -33,7 +34,9 @@ def read_squad(file: Path) -> tuple[dict[str, str], list[Question]]:
             doc_id = ids.setdefault(context, f"d{len(ids) + 1}")
             for entry in entries:
                 if entry["answers"] and not entry.get("is_impossible"):
-                    questions.append(Question(f"q{len(questions) + 1}", entry["question"].strip(), doc_id))
+                    answers = dict.fromkeys(text for answer in entry["answers"] if (text := answer["text"].strip()))
+                    query_id = f"q{len(questions) + 1}"
+                    questions.append(Question(query_id, entry["question"].strip(), doc_id, tuple(answers)))
     except OSError as error:
         raise NotSquadError(f"{file} can not be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,18 +1,23 @@
-"""How well each stage finds the documents, for each way of writing, and how long a request takes, as one table."""
+"""How well each stage finds the documents, whether the answer is in the context, and how long a request takes.
+
+One table, with a row for each way of writing.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from rag_app import RagApp
 from rag_app.errors import RagAppError, ReadError
 from rag_app.evaluation import EvaluationReport, evaluate, read_beir
+from rag_app.request import RetrievalOptions
 
 MEASURES = ("Success@1", "Success@5", "RR@10", "R@20")
 RERANK = "rerank"
@@ -63,11 +68,24 @@ def show(rows: Sequence[Sequence[str]]) -> None:
 
 
 def rows_of(name: str, report: EvaluationReport, *, stages: bool) -> Iterator[list[str]]:
-    """Yield the row of the final order, or of each leg and stage."""
+    """Yield the row of the final order with what is of the whole request, or of each leg and stage."""
+    answered, sizes = report.answer_in_context, report.context_size
+    whole = [
+        "-" if answered is None else f"{answered:.3f}",
+        *(" ".join(f"{sizes[what][place]:.0f}" for place in ("p5", "p50", "p95")) for what in ("chunks", "tokens")),
+        *(f"{report.latency_ms[place]:.0f}" for place in ("p50", "p95")),
+    ]
     for stage, means in report.by_stage.items():
         if stages or stage == RERANK:
-            times = [f"{report.latency_ms[place]:.0f}" if stage == RERANK else "" for place in ("p50", "p95")]
-            yield [*(f"{means[measure]:.3f}" for measure in MEASURES), *times, f"{name} {stage}"]
+            beside = whole if stage == RERANK else [""] * len(whole)
+            yield [*(f"{means[measure]:.3f}" for measure in MEASURES), *beside, f"{name} {stage}"]
+
+
+def mean_row(reports: Collection[EvaluationReport]) -> list[str]:
+    """Return the means over the folders, where there are any."""
+    means = [f"{fmean(report.measures[measure] for report in reports):.3f}" for measure in MEASURES]
+    answered = [report.answer_in_context for report in reports if report.answer_in_context is not None]
+    return [*means, f"{fmean(answered):.3f}" if answered else "-", "", "", "", "", "mean of the folders"]
 
 
 def main() -> None:
@@ -75,24 +93,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", help="BEIR folders, or what build.py wrote")
     parser.add_argument("--stages", action="store_true", help="show each leg and stage, not the final order alone")
+    parser.add_argument("--primary-budget", type=int, default=800, help="tokens; 800 by default")
+    parser.add_argument("--secondary-budget", type=int, default=600, help="tokens; 600 by default")
+    parser.add_argument("--sources", nargs="+", default=(), help="the primary source and then the further ones")
     parser.add_argument("--json", type=Path, help="write the reports to this file")
     parser.add_argument("--data-dir", type=Path, help="keep the database here; a temporary one by default")
     given = parser.parse_args()
-    rows = [[*MEASURES, "p50 ms", "p95 ms", "folder and stage"]]
-    reports: dict[str, Any] = {}
+    rows = [[*MEASURES, "answer in context", "chunks p5 p50 p95", "tokens", "p50 ms", "p95", "folder and stage"]]
+    options: RetrievalOptions = {
+        "primary_source": next(iter(given.sources), None),
+        "secondary_sources": given.sources[1:],
+        "primary_budget": given.primary_budget,
+        "secondary_budget": given.secondary_budget,
+    }
+    reports: dict[str, EvaluationReport] = {}
     try:
         with kept_or_temporary(given.data_dir) as data_dir, opened(data_dir) as app:
             for name, folder in beir_folders(given.folders).items():
-                report = evaluate(app, read_beir(folder), MEASURES)
+                report = evaluate(app, read_beir(folder), MEASURES, **options)
                 rows += rows_of(name, report, stages=given.stages)
-                reports[name] = report.as_dict()
+                reports[name] = report
                 for note in report.notes:
                     print(f"{name}: {note}")
     except RagAppError as error:
         parser.exit(2, f"{error}\n")
-    show(rows)
+    show([*rows, mean_row(reports.values())])
     if given.json is not None:
-        given.json.write_text(json.dumps(reports, ensure_ascii=False, indent=1), "utf-8")
+        told = {name: report.as_dict() for name, report in reports.items()}
+        given.json.write_text(json.dumps(told, ensure_ascii=False, indent=1), "utf-8")
 
 
 if __name__ == "__main__":

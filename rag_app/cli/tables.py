@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag_app.cli.render import isolated
-from rag_app.evaluation import Comparison, EvaluationReport
+from rag_app.evaluation import ANSWER_IN_CONTEXT, HOLM_NOTE, Comparison, EvaluationReport, WorstQuery
 from rag_app.storage import TenantStatistics
 
 
@@ -23,23 +23,49 @@ def render_report(report: EvaluationReport) -> str:
         *_table(stages),
     ]
     if report.by_way:
-        ways = [[*names, "queries", "way, after rerank"]]
+        shown = [*names, *([ANSWER_IN_CONTEXT] if report.answers else [])]
+        ways = [[*shown, "queries", "way, after rerank"]]
         for way, means in report.by_way.items():
-            ways.append([*(_number(means[name]) for name in names), str(means["queries"]), isolated(way)])
+            numbers = [_number(means[name]) if name in means else "-" for name in shown]
+            ways.append([*numbers, str(means["queries"]), isolated(way)])
         lines += ["", *_table(ways)]
-    lines += ["", _latency(report), *(f"note: {isolated(note)}" for note in report.notes)]
+    lines += ["", _context(report), _latency(report), *(f"note: {isolated(note)}" for note in report.notes)]
     return "\n".join(lines)
 
 
 def render_comparison(comparison: Comparison) -> str:
     """Return both reports, and by measure how far the second is ahead of the first."""
-    rows = [["a", "b", "b - a", "95% interval", "p", "measure, after rerank"]]
-    for name, entry in comparison.difference.items():
-        bounds = " ".join(f"{bound:+.3f}" for bound in entry.interval)
-        means = (_number(entry.a), _number(entry.b))
-        rows.append([*means, f"{entry.difference:+.3f}", bounds, f"{entry.p_value:.4f}", name])
+    rows = [["a", "b", "b - a", "95% interval", "p", "p by Holm", "stage and measure"]]
+    for stage, by_measure in comparison.by_stage.items():
+        for name, entry in by_measure.items():
+            bounds = " ".join(f"{bound:+.3f}" for bound in entry.interval)
+            means = (_number(entry.a), _number(entry.b))
+            chances = (f"{entry.p_value:.4f}", f"{entry.p_holm:.4f}")
+            rows.append([*means, f"{entry.difference:+.3f}", bounds, *chances, f"{stage} {name}"])
     reports = [f"{name}: {render_report(report)}\n" for name, report in (("a", comparison.a), ("b", comparison.b))]
-    return "\n".join([*reports, *_table(rows)])
+    return "\n".join([*reports, *_table(rows), HOLM_NOTE])
+
+
+def render_worst(report: EvaluationReport, worst: Sequence[WorstQuery]) -> str:
+    """Return for each query its value, its text, and where each stage has the first of its documents."""
+    lines = []
+    for query_id, value, outcome in worst:
+        places = [f"{stage} {place or '-'}" for stage, place in report.places(query_id).items()]
+        lines += [f"{_number(value)}  {query_id}  {isolated(outcome.text)}", f"       place: {'  '.join(places)}"]
+        if outcome.answers:
+            where = "in the context" if outcome.answer_in_context else "not in the context"
+            lines += [f"       answer, {where}: {isolated(outcome.answers[0])}"]
+    return "\n".join(lines)
+
+
+def _context(report: EvaluationReport) -> str:
+    sizes = [f"{name} {' '.join(f'{size:.0f}' for size in of.values())}" for name, of in report.context_size.items()]
+    if report.answer_in_context is None:
+        held = ""
+    else:
+        bounds = _interval(report.confidence[ANSWER_IN_CONTEXT])
+        held = f"answer in context: {_number(report.answer_in_context)} ({bounds}) of {len(report.answers)}; "
+    return f"{held}p5, p50 and p95 of a context: {', '.join(sizes)}"
 
 
 def _latency(report: EvaluationReport) -> str:

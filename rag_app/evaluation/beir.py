@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from rag_app.errors import InvalidInputError, ReadError
 from rag_app.schema import checked_name
@@ -16,9 +16,15 @@ from rag_app.schema import checked_name
 _FILES = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
 _HEADER = ["query-id", "corpus-id", "score"]
 _DOCUMENT = '{"_id": "d1", "title": "...", "text": "...", "metadata": {"source": "manual"}}'
-_QUERY = '{"_id": "q1", "text": "...", "metadata": {"way": "misspelt"}}'
+_QUERY = '{"_id": "q1", "text": "...", "metadata": {"way": "misspelt", "answers": ["..."]}}'
 _JUDGEMENT = "q1<TAB>d1<TAB>1"
 _Entry = TypeVar("_Entry")
+
+
+class _Query(NamedTuple):
+    text: str
+    way: str
+    answers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class BeirDataset:
         queries: the texts of the queries by id.
         qrels: by query id, the grades of the judged documents by id; 1 and above is relevant.
         ways: by query id, the way it is written, for queries that say so.
+        answers: by query id, texts of which the context should hold one, for queries that name any.
 
     Raises:
         InvalidInputError: no query has a judged document.
@@ -39,6 +46,7 @@ class BeirDataset:
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
     ways: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not any(doc_id in self.corpus for query_id in self.judged for doc_id in self.qrels[query_id]):
@@ -77,8 +85,9 @@ def read_beir(folder: str | Path) -> BeirDataset:
 
     Args:
         folder: holds `corpus.jsonl` (`_id`, `title`, `text`, and `metadata`, whose `source` is the document's source),
-            `queries.jsonl` (`_id`, `text`, and `metadata`, whose `way` names the way it is written) and
-            `qrels/test.tsv` (`query-id`, `corpus-id` and `score`, with this header).
+            `queries.jsonl` (`_id`, `text`, and `metadata`, whose `way` names the way it is written and whose `answers`
+            are texts of which the context should hold one) and `qrels/test.tsv` (`query-id`, `corpus-id` and `score`,
+            with this header).
 
     Raises:
         ReadError: a file is missing, or a line can not be used; the message names it and shows a valid one.
@@ -92,9 +101,10 @@ def read_beir(folder: str | Path) -> BeirDataset:
     asked = _read_jsonl(queries, _query, _QUERY)
     return BeirDataset(
         corpus=_read_jsonl(corpus, _document, _DOCUMENT),
-        queries={query_id: text for query_id, (text, _) in asked.items()},
+        queries={query_id: query.text for query_id, query in asked.items()},
         qrels=_read_qrels(qrels),
-        ways={query_id: way for query_id, (_, way) in asked.items() if way},
+        ways={query_id: query.way for query_id, query in asked.items() if query.way},
+        answers={query_id: query.answers for query_id, query in asked.items() if query.answers},
     )
 
 
@@ -160,9 +170,17 @@ def _document(doc_id: str, record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _query(_: str, record: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the text and the way it is written."""
-    return _string(record, "text"), _string(_object("metadata", record.get("metadata") or {}), "way", "")
+def _query(_: str, record: Mapping[str, Any]) -> _Query:
+    metadata = _object("metadata", record.get("metadata") or {})
+    return _Query(_string(record, "text"), _string(metadata, "way", ""), _answers(metadata.get("answers")))
+
+
+def _answers(value: Any) -> tuple[str, ...]:
+    """Return the answers, which must say something: nothing is in every context."""
+    answers = [] if value is None else value
+    if not isinstance(answers, list) or not all(isinstance(answer, str) and answer.strip() for answer in answers):
+        raise ReadError(f"answers must be a list of strings that are not blank, not {value!r:.80}")
+    return tuple(answers)
 
 
 def _object(what: str, value: Any) -> dict[str, Any]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any
 
-from rag_app.errors import ComponentError, InvalidInputError
+from rag_app.errors import InvalidInputError
+from rag_app.evaluation.extra import library
 
 DEFAULT_MEASURES = ("Success@1", "Success@5", "RR@10", "nDCG@10", "R@20")
 _USUAL = ("AP", "Judged", "MAP", "MRR", "P", "Precision", "R", "Recall", "RR", "Success", "nDCG")
-_INSTALL = "the evaluation needs ir_measures: pip install 'rag-app[eval]'"
 
 
 def parse_measures(names: Sequence[str]) -> dict[str, Any]:
@@ -48,19 +47,19 @@ def score(
     judged = {query_id: dict(qrels[query_id]) for query_id in rankings}
     values: dict[tuple[Any, str], float] = {
         (metric.measure, metric.query_id): float(metric.value)
-        for metric in _library().iter_calc(list(measures.values()), judged, run)
+        for metric in library("ir_measures").iter_calc(list(measures.values()), judged, run)
     }
     return {name: {query_id: values[measure, query_id] for query_id in rankings} for name, measure in measures.items()}
 
 
 def _parse(name: str) -> Any:
-    library = _library()
+    ir_measures = library("ir_measures")
     try:
-        measure = library.parse_measure(name)
+        measure = ir_measures.parse_measure(name)
         measure.validate_params()
         if measure.params.get("cutoff") == 0:  # trec_eval ends the process
             raise ValueError(name)
-        list(library.iter_calc([measure], {"q": {"d": 1}}, {"q": {"d": 1.0}}))  # some need what is not installed
+        list(ir_measures.iter_calc([measure], {"q": {"d": 1}}, {"q": {"d": 1.0}}))  # some need what is not installed
     except Exception as error:  # NameError, AssertionError, CalledProcessError and others
         raise InvalidInputError(
             f"{name!r} is no measure that can be computed: {_hint(name)}valid are, for "
@@ -75,10 +74,3 @@ def _hint(name: str) -> str:
     letters, digits = re.sub(r"[^A-Za-z]", "", name), re.sub(r"\D", "", name).lstrip("0")
     near = get_close_matches(letters.lower(), usual, n=1, cutoff=0.5)
     return f"did you mean {usual[near[0]]}@{digits or 10}? " if near else ""
-
-
-def _library() -> Any:
-    try:
-        return import_module("ir_measures")
-    except ImportError as error:
-        raise ComponentError(_INSTALL) from error

@@ -115,7 +115,7 @@ def build(
         rerankers=rerankers_of(settings),
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),
-            ParentExpansion(reader, loop),
+            ParentExpansion(reader, loop, top_n=settings.rerank.top_k),
             budget,
         ],
         writer=writer_of_context,

@@ -3,7 +3,7 @@
 from rag_app.schema.answer import Answer, AnswerEvent, Delta, Outcome, Retrieved
 from rag_app.schema.budget import ContextTokenCounter, TokenBudget, TokenCounter
 from rag_app.schema.checks import chosen_from, scored_list
-from rag_app.schema.documents import IngestReport, ParsedDocument, Skipped, TenantSnapshot
+from rag_app.schema.documents import FoundInParent, IngestReport, ParsedDocument, Skipped, TenantSnapshot
 from rag_app.schema.names import MAX_NAME_LENGTH, checked_name
 from rag_app.schema.query import (
     NO_MATCH,
@@ -28,6 +28,7 @@ __all__ = [
     "Deadline",
     "Delta",
     "Emptiness",
+    "FoundInParent",
     "IngestReport",
     "Outcome",
     "ParsedDocument",

@@ -23,6 +23,18 @@ class ParsedDocument:
     tokens: list[list[str]]
 
 
+class FoundInParent(TextNode):
+    """A parent's text under the id of its best child, which lies from `start_char_idx` to `end_char_idx` of it.
+
+    Attributes:
+        found_start_idx: where the first of all its children begins that were found among the best.
+        found_end_idx: where the last of them ends.
+    """
+
+    found_start_idx: int
+    found_end_idx: int
+
+
 @dataclass(frozen=True)
 class Skipped:
     """An input that was not ingested, and why."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from rag_app import RagApp
 from rag_app.errors import ReadError
-from rag_app.evaluation import read_beir
+from rag_app.evaluation import evaluate, read_beir
 
 Load = Callable[[str], ModuleType]
 
@@ -62,6 +63,25 @@ def test_each_way_of_writing_is_a_beir_folder(script: Load, squad: Path, tmp_pat
     assert clean.keys() == {"q1", "q2", "q3"}
 
 
+def test_answers_come_along_and_documents_are_dealt_out_to_sources(script: Load, squad: Path, tmp_path: Path) -> None:
+    build = script("build").build
+    build(squad, tmp_path / "one")
+    dataset = read_beir(tmp_path / "one" / "finglish")
+    assert dataset.answers == dict.fromkeys(("q1", "q2", "q3"), ("a",))
+    assert {record["source"] for record in dataset.corpus.values()} == {None}
+    build(squad, tmp_path / "two", sources=["manual", "web"])
+    dealt = read_beir(tmp_path / "two" / "typo").corpus
+    assert {doc_id: record["source"] for doc_id, record in dealt.items()} == {"d1": "manual", "d2": "web"}
+
+
+def test_an_answer_counts_once_and_a_blank_one_not(script: Load, tmp_path: Path) -> None:
+    answers = [{"text": text} for text in (" a", "b", "a ", " ")]
+    asked = {"context": "a b", "qas": [{"question": "?", "answers": answers}]}
+    (tmp_path / "squad.json").write_text(json.dumps({"data": [{"paragraphs": [asked]}]}), "utf-8")
+    (question,) = script("squad").read_squad(tmp_path / "squad.json")[1]
+    assert question.answers == ("a", "b")
+
+
 def test_a_question_is_written_the_same_whatever_the_limit(script: Load, squad: Path, tmp_path: Path) -> None:
     build = script("build").build
     queries = []
@@ -101,6 +121,19 @@ def test_the_table_finds_the_folders_and_clean_comes_first(script: Load, squad: 
     assert beir_folders([tmp_path / "out" / "typo"]) == {"out/typo": tmp_path / "out" / "typo"}
     with pytest.raises(ReadError, match="neither is a BEIR folder nor holds any"):
         beir_folders([tmp_path / "out" / "typo" / "qrels"])
+
+
+def test_the_table_tells_whether_the_answer_is_in_the_context(
+    script: Load, squad: Path, tmp_path: Path, app: RagApp
+) -> None:
+    script("build").build(squad, tmp_path / "out")
+    table = script("table")
+    report = evaluate(app, read_beir(tmp_path / "out" / "clean"), table.MEASURES)
+    (row,) = table.rows_of("clean", report, stages=False)
+    assert row[len(table.MEASURES)] == "0.000"  # no chunk holds "a"
+    assert row[-1] == "clean rerank"
+    assert [each[-1].split()[-1] for each in table.rows_of("clean", report, stages=True)] == list(report.by_stage)
+    assert table.mean_row([report, report])[: len(row) - 5] == row[:-5]
 
 
 def test_every_element_can_be_switched_off_and_comes_back(script: Load) -> None:

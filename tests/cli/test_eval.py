@@ -83,10 +83,10 @@ def test_models_are_loaded_before_the_first_query(folder: Path, monkeypatch: pyt
 def test_a_configuration_compared_with_itself_differs_in_nothing(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("{}")
     found = json.loads(run("eval", folder, "--compare", tmp_path / "other.yaml", "--json"))
-    assert list(found) == ["a", "b", "difference"]
+    assert list(found) == ["a", "b", "difference", "difference_by_stage"]
     assert found["a"]["by_stage"] == found["b"]["by_stage"]
     for name, mean in found["a"]["measures"].items():
-        same = {"a": mean, "b": mean, "difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0}
+        same = {"a": mean, "b": mean, "difference": 0.0, "interval": [0.0, 0.0], "p_value": 1.0, "p_holm": 1.0}
         assert found["difference"][name] == same
 
 
@@ -95,10 +95,12 @@ def test_another_configuration_is_shown_beside_and_its_runs_too(folder: Path, tm
     runs = tmp_path / "runs"
     lines = run("eval", folder, "--compare", tmp_path / "other.yaml", "--run-out", runs).splitlines()
     assert [line[:12] for line in lines if line.startswith(("a: ", "b: "))] == ["a: 4 queries", "b: 4 queries"]
-    table = lines[-len(MEASURES) - 1 :]
+    assert lines[-1].startswith("p looks at one measure alone")
+    table = lines[-len(STAGES) * len(MEASURES) - 2 : -1]
     assert table[0].split()[:5] == ["a", "b", "b", "-", "a"]
-    assert [line.split()[-1] for line in table[1:]] == MEASURES
-    assert all(re.fullmatch(r" *(\d\.\d{3} +){2}([+-]\d\.\d{3} +){3}\d\.\d{4}  \S+", line) for line in table[1:])
+    assert [line.split()[-2:] for line in table[1:]] == [[stage, name] for stage in STAGES for name in MEASURES]
+    row = r" *(\d\.\d{3} +){2}([+-]\d\.\d{3} +){3}\d\.\d{4} +\d\.\d{4}  \S+ \S+"
+    assert all(re.fullmatch(row, line) for line in table[1:])
     assert {file.relative_to(runs).as_posix() for file in runs.rglob("*.run")} == {
         f"{side}/{stage}.run" for side in "ab" for stage in STAGES
     }
@@ -106,6 +108,34 @@ def test_another_configuration_is_shown_beside_and_its_runs_too(folder: Path, tm
         side: [line.split()[3] for line in (runs / side / "dense.run").read_text("utf-8").splitlines()] for side in "ab"
     }
     assert set(ranks["a"]) > set(ranks["b"]) == {"1"}
+
+
+def test_the_worst_are_shown_with_their_places_and_answers(folder: Path) -> None:
+    asked = [{**query, "metadata": {"way": "w", "answers": ["رایگان"]}} for query in QUERIES]
+    write_beir(folder, queries=jsonl(asked))
+    budgets = ["--primary-budget", "60", "--secondary-budget", "0"]
+    output = run("eval", folder, "--worst", "2", *budgets)
+    report, worst = output.split("\n\nthe worst:\n")
+    assert "answer in context: " in report
+    assert "  answer_in_context  queries  way, after rerank" in report
+    lines = worst.splitlines()
+    assert [line.split()[:2] for line in lines[::3]] == [["0.000", "q4"], ["0.000", "q3"]]
+    assert re.fullmatch(r" +place: bm25 \S+  dense \S+  fusion \S+  rerank \S+  context \S+", lines[1])
+    assert lines[2].strip() == f"answer, not in the context: {ISOLATE}رایگان{END_ISOLATE}"
+    found = json.loads(run("eval", folder, "--worst", "2", "--by", "RR@10", "--json", *budgets))
+    assert found["context_size"]["tokens"]["p95"] <= 60
+    assert [list(entry) for entry in found["worst"]] == [["query_id", "value", "answers", "result"]] * 2
+    assert found["worst"][0]["result"]["trace"]["stages"]
+
+
+def test_a_page_is_written_of_one_evaluation_or_of_two(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("{rerank: {kind: none}}")
+    for name, more in (("one", []), ("two", ["--compare", tmp_path / "other.yaml"])):
+        run("eval", folder, "--html", tmp_path / f"{name}.html", *more)
+        text = (tmp_path / f"{name}.html").read_text("utf-8")
+        assert "<title>beir</title>" in text
+        assert ("b against a" in text) is bool(more)
+        assert "The worst 4 by Success@1" in text
 
 
 def test_run_out_holds_a_file_for_each_stage(folder: Path, tmp_path: Path) -> None:
@@ -121,6 +151,8 @@ def test_what_can_not_be_evaluated_is_an_error_before_a_database_is_opened(
     data_dir = ["--data-dir", str(tmp_path / "data")]
     with pytest.raises(InvalidInputError, match=r"'ndgc@5' is no measure .* did you mean nDCG@5\?"):
         run("eval", folder, "--measures", "RR@10 ndgc@5", *data_dir)
+    with pytest.raises(InvalidInputError, match="unknown measure of this evaluation 'RR10': did you mean 'RR@10'"):
+        run("eval", folder, "--by", "RR10", "--worst", "1", *data_dir)
     with pytest.raises(InvalidInputError, match="is no BEIR folder"):
         run("eval", tmp_path, *data_dir)
     with pytest.raises(ConfigurationError, match="does not exist"):

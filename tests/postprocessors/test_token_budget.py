@@ -5,7 +5,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from rag_app.gemini import render_chunk, render_context
 from rag_app.persian import sentence_spans
 from rag_app.postprocessors import TokenBudgetPostprocessor
-from rag_app.schema import RetrievalQuery, TokenBudget
+from rag_app.schema import FoundInParent, RetrievalQuery, TokenBudget
 from rag_app.tokens import EstimatedTokenCounter
 from rag_app.trace import ChunkTrace
 
@@ -96,6 +96,27 @@ def test_every_chunk_shows_its_core_before_any_shows_more() -> None:
     lengths = [len(n.node.get_content()) for n in shown]
     assert lengths[0] > lengths[1] >= lengths[3]
     assert 185 < tokens(shown) <= 200
+
+
+def found_in_parent(text: str, core: str, found: str) -> NodeWithScore:
+    """Return a parent of which a child was found first, and others from the start to the end of `found`."""
+    scored = node(text, core=core)
+    first = text.index(found)
+    places = {"found_start_idx": first, "found_end_idx": first + len(found)}
+    return NodeWithScore(node=FoundInParent(**{**dict(scored.node), **places}), score=1.0)
+
+
+def test_what_else_was_found_in_a_parent_is_shown_before_the_next_node() -> None:
+    core, found = "پاسخ در این جمله است.", "پیش از آن این آمد. پاسخ در این جمله است. و پس از آن این آمد."
+    text = f"{'جملهٔ زمینه. ' * 20}{found}{' جملهٔ دیگر.' * 20}"
+    one, other = found_in_parent(text, core, found), node(f"{'یک جملهٔ کوتاه دیگر. ' * 6}", "manual")
+    enough = tokens([node(found), node("یک جملهٔ کوتاه دیگر.")]) + 15  # sentence by sentence it counts as a little more
+    shown = fit([one, other], TokenBudget(enough, 0))
+    assert len(shown) == 2
+    assert found in shown[0].node.get_content()
+    assert fit([node(text, core=core), other], TokenBudget(enough, 0))[0].node.get_content().find(found) == -1
+    for budget in range(tokens([node(core)]), tokens([node(found)])):  # the best child first
+        assert core in fit([one], TokenBudget(budget, 0))[0].node.get_content()
 
 
 def test_what_one_share_leaves_the_other_gets() -> None:

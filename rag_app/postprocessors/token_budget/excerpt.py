@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from llama_index.core.schema import BaseNode, NodeWithScore
@@ -17,6 +17,8 @@ _ANY_NUMBER = 1  # of one digit
 class Excerpt:
     """A run of a node's sentences that begins with its core, the child that was found, and grows around it.
 
+    In a `FoundInParent` it first grows over the other children that were found.
+
     Args:
         scored: the node.
         counter: counts tokens.
@@ -30,7 +32,10 @@ class Excerpt:
         self.tokens = 0
         self._scored = scored
         self._text = scored.node.get_content()
-        self._units, self._core = _units(scored.node, self._text)
+        core = _span(scored.node, "start_char_idx", "end_char_idx", (0, len(self._text)))
+        found = _span(scored.node, "found_start_idx", "found_end_idx", core)
+        self._units = _units(self._text, *core, *found)
+        self._core, self._found = _within(self._units, *core), _within(self._units, *found)
         self._first = self._last = self._core[0]
         self._counter, self._render = counter, render
         # Lines above a chunk are shown only while its text does not hold them: the most that may stand around the text.
@@ -55,8 +60,17 @@ class Excerpt:
         return self._last > self._first
 
     def take_core(self, budget: int) -> None:
-        """Take the core, or what is still missing of it, sentence by sentence while that fits `budget` tokens."""
+        """Take the core, or what is still missing of it, sentence by sentence while that fits `budget` tokens.
+
+        After it come the others that were found, those that stand behind it first.
+        """
         while self._last < self._core[1] and self._take(self._first, self._last + 1, budget):
+            pass
+        if self._last < self._core[1]:
+            return
+        while self._last < self._found[1] and self._take(self._first, self._last + 1, budget):
+            pass
+        while self._first > self._found[0] and self._take(self._first - 1, self._last, budget):
             pass
 
     def grow(self, budget: int) -> None:
@@ -116,18 +130,24 @@ class Excerpt:
         return self._scored.node.model_copy(update={"text": text})
 
 
-def _units(node: BaseNode, text: str) -> tuple[list[tuple[int, int]], tuple[int, int]]:
-    """Split the text at its sentences and at the core's ends.
+def _span(node: BaseNode, start_name: str, end_name: str, otherwise: tuple[int, int]) -> tuple[int, int]:
+    """Return a span of the node's text by the names of its ends."""
+    start, end = getattr(node, start_name, None), getattr(node, end_name, None)
+    if start is None or end is None or not 0 <= start < end <= len(node.get_content()):
+        return otherwise
+    return start, end
 
-    Returns the spans, without the white space around them, and which of them are the core.
-    """
-    start, end = getattr(node, "start_char_idx", None), getattr(node, "end_char_idx", None)
-    if start is None or end is None or not 0 <= start < end <= len(text):
-        start, end = 0, len(text)
-    cuts = sorted({0, start, end, len(text), *(stop for _, stop in sentence_spans(text))})
-    units = [span for left, right in pairwise(cuts) if (span := _trimmed(text, left, right))]
-    core = [place for place, (left, right) in enumerate(units) if left >= start and right <= end]
-    return units, (core[0], core[-1] + 1) if core else (0, len(units))
+
+def _units(text: str, *ends: int) -> list[tuple[int, int]]:
+    """Return the spans of the sentences, cut at these ends too, without the white space around them."""
+    cuts = sorted({0, len(text), *ends, *(stop for _, stop in sentence_spans(text))})
+    return [span for left, right in pairwise(cuts) if (span := _trimmed(text, left, right))]
+
+
+def _within(units: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
+    """Return which units lie between `start` and `end`; all if none does."""
+    places = [place for place, (left, right) in enumerate(units) if left >= start and right <= end]
+    return (places[0], places[-1] + 1) if places else (0, len(units))
 
 
 def _trimmed(text: str, left: int, right: int) -> tuple[int, int] | None:

@@ -14,10 +14,11 @@ from rag_app.schema import RequestOptions, RetrievalQuery, TokenBudget, TokenCou
 class TokenBudgetPostprocessor(BaseNodePostprocessor):
     """Fits nodes into the query's token budget, counted as they are rendered for the model.
 
-    Nodes are taken in order, each at first with its core alone: the child that was found, cut after a sentence where it
-    does not fit. What is left of the budget then grows them, best first, by the sentences around the core, until none
-    fits any more. Primary and secondary nodes have guaranteed shares; what one share does not use the other gets, but a
-    share of 0 shows nothing. The result holds the primary nodes first.
+    Nodes are taken in order, each at first with what was found of it alone: its core, the best child, and from there as
+    far as other children were found; cut after a sentence where it does not fit. What is left of the budget then grows
+    them, best first, by the sentences around, until none fits any more. Primary and secondary nodes have guaranteed
+    shares; what one share does not use the other gets, but a share of 0 shows nothing. The result holds the primary
+    nodes first.
 
     Args:
         counter: counts tokens.
