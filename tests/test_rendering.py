@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from io import StringIO
 
 import pytest
+from IPython.lib.pretty import pretty
 from llama_index.core.schema import NodeWithScore, TextNode
 from rich.console import Console
 
@@ -140,3 +141,10 @@ def test_a_terminal_shows_what_the_command_does_and_takes_no_markup_from_documen
     printed = [line.rstrip() for line in console.file.getvalue().splitlines()]
     assert printed == render_result(result).splitlines()
     assert HOSTILE in printed[1]
+
+
+@pytest.mark.parametrize(
+    ("made", "text"), [(result_of("متن"), render_result(result_of("متن"))), (answer_of("متن"), "متن")]
+)
+def test_ipython_shows_text_in_a_terminal(made: RetrievalResult | Answer, text: str) -> None:
+    assert pretty(made) == text

@@ -56,6 +56,10 @@ class Answer:
         """Return what Jupyter shows."""
         return answer_html(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print what IPython shows in a terminal."""
+        printer.text(self.text)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, without the retrieval."""
         return {"text": self.text, "citations": list(self.citations), "llm": self.llm, "outcome": self.outcome}

@@ -104,6 +104,10 @@ class RetrievalResult:
         """Return what Jupyter shows."""
         return result_html(self)
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print what IPython shows in a terminal."""
+        printer.text(render_result(self))
+
     def __rich__(self) -> Text:
         """Return what `rich.print` shows: the same as `rag-app retrieve`."""
         from rich.text import Text
