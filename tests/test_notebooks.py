@@ -19,17 +19,6 @@ NOTEBOOKS = sorted((SCRIPT.parent.parent / "notebooks").glob("*.ipynb"))
 RUN_AGAIN = "make notebooks writes them anew"
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the notebooks as they come out now."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    environment = {**os.environ, "MPLCONFIGDIR": str(folder / "matplotlib"), "IPYTHONDIR": str(folder / "ipython")}
-    command = [sys.executable, str(SCRIPT), "--out", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return folder
-
-
 def cells(file: Path) -> list[dict[str, Any]]:
     return json.loads(file.read_text("utf-8"))["cells"]
 
@@ -44,15 +33,19 @@ def test_they_are_numbered_without_a_gap() -> None:
     assert len(NOTEBOOKS) >= 7
 
 
-@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
-def test_a_notebook_is_committed_with_the_outputs_that_it_has(ran: Path, file: Path) -> None:
-    committed, now = cells(file), cells(ran / file.name)
-    assert [cell["source"] for cell in committed] == [cell["source"] for cell in now]
-    for before, after in zip(committed, now, strict=True):
-        assert shapes(before) == shapes(after), f"{before['source']}: {RUN_AGAIN}"
-    numbers = [cell["execution_count"] for cell in committed if cell["cell_type"] == "code"]
-    assert numbers == list(range(1, len(numbers) + 1)), RUN_AGAIN
-    assert sum(bool(shapes(cell)) for cell in committed) >= len(numbers) / 2
+def test_they_run_and_are_committed_with_the_outputs_that_they_have(tmp_path: Path) -> None:
+    environment = {**os.environ, "MPLCONFIGDIR": str(tmp_path / "matplotlib"), "IPYTHONDIR": str(tmp_path / "ipython")}
+    command = [sys.executable, str(SCRIPT), "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    assert done.returncode == 0, done.stderr[-4000:]
+    for file in NOTEBOOKS:
+        committed, now = cells(file), cells(tmp_path / file.name)
+        assert [cell["source"] for cell in committed] == [cell["source"] for cell in now]
+        for before, after in zip(committed, now, strict=True):
+            assert shapes(before) == shapes(after), f"{file.name}: {before['source']}: {RUN_AGAIN}"
+        numbers = [cell["execution_count"] for cell in committed if cell["cell_type"] == "code"]
+        assert numbers == list(range(1, len(numbers) + 1)), f"{file.name}: {RUN_AGAIN}"
+        assert sum(bool(shapes(cell)) for cell in committed) >= len(numbers) / 2
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
