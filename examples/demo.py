@@ -10,9 +10,10 @@ from typing import Any
 
 from rag_app import RagApp
 from rag_app.cli.chat import converse
-from rag_app.cli.render import render_explanation, render_result, render_summary
+from rag_app.cli.render import render_explanation
 from rag_app.cross_encoder import find_model
 from rag_app.errors import ComponentError
+from rag_app.schema.terminal import render_result, render_summary
 
 INSTITUTE = Path(__file__).parent / "institute"
 TENANT = "avanema"

@@ -38,7 +38,8 @@ class WordTrace:
 class ChunkTrace:
     """One chunk's way from the legs to the context, or to the place where it was dropped.
 
-    `logit` is what the cross-encoder gave before it was brought to 0-1; None if it did not score the chunk.
+    `logit` is what the cross-encoder gave before it was brought to 0-1; None if it did not score the chunk. `tokens` is
+    what the chunk costs as the context shows it; None if no budget was kept for it.
     """
 
     node_id: str
@@ -50,6 +51,7 @@ class ChunkTrace:
     rerank: Ranked | None = None
     logit: float | None = None
     context: int | None = None
+    tokens: int | None = None
     dropped: str | None = None
 
 

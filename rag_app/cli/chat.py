@@ -62,8 +62,8 @@ def converse(application: RagApp, tenant: str, lines: Iterator[str]) -> None:
 
 def answer_aloud(application: RagApp, tenant: str, question: str, history: list[ChatMessage]) -> Answer:
     """Print an answer while it is written, then its sources; return it."""
-    from rag_app.cli.render import isolated
     from rag_app.schema import Answer, Delta, Retrieved
+    from rag_app.schema.terminal import isolated
 
     for event in application.stream_answer(question, tenant=tenant, history=history):
         if isinstance(event, Retrieved) and event.question != question:
@@ -82,7 +82,8 @@ def answer_aloud(application: RagApp, tenant: str, question: str, history: list[
 
 
 def _stages(answer: Answer) -> str:
-    from rag_app.cli.render import isolated, render_explanation, render_summary
+    from rag_app.cli.render import render_explanation
+    from rag_app.schema.terminal import isolated, render_summary
 
     retrieved = answer.retrieved
     return "\n".join(

@@ -71,7 +71,8 @@ def retrieve(
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
         return
-    from rag_app.cli.render import render_explanation, render_result
+    from rag_app.cli.render import render_explanation
+    from rag_app.schema.terminal import render_result
 
     typer.echo(render_result(result))
     if explain:

@@ -80,7 +80,7 @@ def reindex(
     if as_json:
         typer.echo(json.dumps([asdict(status) for status in found], ensure_ascii=False))
         return
-    from rag_app.cli.render import isolated
+    from rag_app.schema.terminal import isolated
 
     for status in found:
         typer.echo(f"{status.kind}, {status.chunks} chunks: {status.reason}  {isolated(status.tenant)}")

@@ -46,7 +46,7 @@ def doctor(
 
 def shown(check: Check) -> str:
     """Return a finding as a line, with its answer on a second one."""
-    from rag_app.cli.render import isolated
+    from rag_app.schema.terminal import isolated
 
     line = f"{check.state:<8} {check.name}: {isolated(check.finding)}"
     return f"{line}\n{'answer:':>16} {isolated(check.answer)}" if check.answer else line

@@ -47,7 +47,7 @@ def list_keys(
     if as_json:
         typer.echo(json.dumps([_fields(key) for key in found], ensure_ascii=False))
         return
-    from rag_app.cli.render import isolated
+    from rag_app.schema.terminal import isolated
 
     for key in found:
         used = "never used" if key.last_used_at is None else f"last used {key.last_used_at:%Y-%m-%d %H:00}"

@@ -1,38 +1,10 @@
-"""Results as text for a terminal. Persian stands at line ends or on lines of its own, where it disturbs no column."""
+"""What `rag-app` says at length. Persian stands at line ends or on lines of its own, where it disturbs no column."""
 
 from __future__ import annotations
 
 from rag_app.schema import IngestReport, RetrievalResult
+from rag_app.schema.terminal import isolated
 from rag_app.trace import ChunkTrace, Ranked
-
-_ISOLATE, _END_ISOLATE = "\u2068", "\u2069"  # keep right-to-left text from reordering what stands beside it
-
-
-def render_result(result: RetrievalResult) -> str:
-    """Return the chunks of the context, the tokens and the stage times."""
-    lines = [f"No chunks: {result.reason}"] if result.reason else []
-    for place, scored in enumerate(result.nodes, start=1):
-        node = scored.node
-        doc_id, title = isolated(node.metadata["doc_id"]), isolated(node.metadata["title"])
-        lines += [f"[{place}] {doc_id}  score {scored.score or 0:.3f}  {title}"]
-        lines += [f"    {isolated(line)}" for line in node.get_content().splitlines() if line.strip()]
-    lines += [render_summary(result)]
-    lines += [f"warning: {warning}" for warning in result.trace.warnings]
-    lines += [
-        f"degraded: {entry.stage}: {entry.component} ({entry.reason}), {entry.fallback} served"
-        for entry in result.trace.degradations
-    ]
-    return "\n".join(lines)
-
-
-def render_summary(result: RetrievalResult) -> str:
-    """Return one line: what came out, and how long each stage took."""
-    stages = "  ".join(f"{stage.name} {stage.ms:.1f}" for stage in result.trace.stages)
-    reranker = f"{result.trace.reranker} ({result.trace.reranker_reason})" if result.trace.reranker else "nothing"
-    return (
-        f"{len(result.nodes)} chunks, {result.tokens} tokens ({result.token_counter}), reranked by {reranker}; "
-        f"ms: {stages}  total {result.trace.total_ms:.1f}"
-    )
 
 
 def render_explanation(result: RetrievalResult) -> str:
@@ -89,8 +61,3 @@ def _order(chunk: ChunkTrace) -> tuple[int, int, int]:
         chunk.rerank.rank if chunk.rerank else last,
         chunk.fusion.rank if chunk.fusion else last,
     )
-
-
-def isolated(text: str) -> str:
-    """Return `text` so that right-to-left letters in it do not reorder what stands beside it."""
-    return f"{_ISOLATE}{text}{_END_ISOLATE}" if text and not text.isascii() else text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag_app.cli.render import isolated
 from rag_app.evaluation import ANSWER_IN_CONTEXT, HOLM_NOTE, Comparison, EvaluationReport, WorstQuery
+from rag_app.schema.terminal import isolated
 from rag_app.storage import TenantStatistics
 
 

@@ -47,7 +47,7 @@ def verify(
 
 def side_by_side(pair: SideBySide) -> str:
     """Return what both retrievers found for a question, in a line each."""
-    from rag_app.cli.render import isolated
+    from rag_app.schema.terminal import isolated
 
     lines = [f"\n{isolated(pair.question)}", f"  {'':<20}{'chunks':>7}{'tokens':>8}{'ms':>8}  first document"]
     for result in (pair.old, pair.new):

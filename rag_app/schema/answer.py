@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rag_app.errors import LLMFailure
+from rag_app.schema.notebook import answer_html
 from rag_app.schema.result import RetrievalResult
 
 Outcome = Literal["answered", "no context"] | LLMFailure
@@ -50,6 +51,14 @@ class Answer:
     citations: tuple[int, ...]
     llm: str
     outcome: Outcome
+
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows."""
+        return answer_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print what IPython shows in a terminal."""
+        printer.text(self.text)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, without the retrieval."""

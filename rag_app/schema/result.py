@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.llms import ChatMessage
 from llama_index.core.schema import NodeWithScore
 
 from rag_app.gemini import GeminiRequest, messages_of, request_of
+from rag_app.schema.notebook import result_html
 from rag_app.schema.query import Emptiness
+from rag_app.schema.terminal import render_result
 from rag_app.trace import Trace
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,20 @@ class RetrievalResult:
             InvalidInputError: a message of the history is neither the user's nor the assistant's.
         """
         return request_of(self.query, self.context, history)
+
+    def _repr_html_(self) -> str:
+        """Return what Jupyter shows."""
+        return result_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Print what IPython shows in a terminal."""
+        printer.text(render_result(self))
+
+    def __rich__(self) -> Text:
+        """Return what `rich.print` shows: the same as `rag-app retrieve`."""
+        from rich.text import Text
+
+        return Text(render_result(self))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain dicts and lists, ready for JSON."""

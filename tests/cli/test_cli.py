@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from rag_app import RagApp
 from rag_app.cli.commands import app as commands
-from rag_app.cli.render import render_explanation, render_result, render_summary
+from rag_app.cli.render import render_explanation
 from rag_app.cross_encoder import ScoringEngine, hub_id
 from rag_app.cross_encoder.probe_pairs import PASSAGES
 from rag_app.errors import ConfigurationError, InvalidInputError, RagAppError, SchemaVersionError
 from rag_app.schema import NO_MATCH, RetrievalResult
+from rag_app.schema.terminal import render_result, render_summary
 from rag_app.storage import Database, schema_version
 from rag_app.trace import STAGES, ChunkTrace, Ranked, Trace
 from tests.models import save_cross_encoder

@@ -150,3 +150,23 @@ def test_what_is_left_out_says_why() -> None:
     assert [n.node.node_id for n in shown] == [nodes[0].node.node_id]
     reasons = [query.trace.chunks[n.node.node_id].dropped for n in nodes]
     assert reasons == [None, "context: does not fit the budget of 60 tokens", "context: below the best 2"]
+    costs = [query.trace.chunks[n.node.node_id].tokens for n in nodes]
+    assert costs == [COUNTER.count(render_chunk(1, shown[0].node)), None, None]
+
+
+def test_what_a_chunk_costs_is_told_of_what_is_left_of_it() -> None:
+    class Squares:
+        name = "squares"
+
+        def count(self, text: str) -> int:
+            return len(text.split()) ** 2
+
+    sentences = " ".join(["یک جملهٔ کوتاه."] * 4)
+    query = RetrievalQuery("q", tenant="t", budget=TokenBudget(700, 0))
+    nodes = [node(sentences), node(sentences)]
+    for n in nodes:
+        query.trace.chunks[n.node.node_id] = ChunkTrace(n.node.node_id, "d", "manual", "")
+    shown = TokenBudgetPostprocessor(Squares(), render_chunk, budget=TokenBudget(1, 1)).postprocess_nodes(nodes, query)
+    assert len(shown[1].node.get_content()) < len(shown[0].node.get_content())
+    costs = [query.trace.chunks[n.node.node_id].tokens for n in nodes]
+    assert costs == [Squares().count(render_chunk(1, n.node)) for n in shown]

@@ -86,6 +86,7 @@ class Excerpt:
             self._first += 1
         else:
             self._last -= 1
+        self._settled = False
 
     def settle(self) -> None:
         """Count what is taken exactly."""

@@ -62,6 +62,9 @@ class TokenBudgetPostprocessor(BaseNodePostprocessor):
         for excerpt in excerpts:
             if not excerpt.taken:
                 trace.drop(excerpt.node_id, "context", f"does not fit the budget of {budget.total} tokens")
+            elif (chunk := trace.chunks.get(excerpt.node_id)) is not None:
+                excerpt.settle()
+                chunk.tokens = excerpt.tokens
         return [excerpt.shown() for excerpt in excerpts if excerpt.taken]
 
     def _hold(self, excerpts: tuple[Excerpt, ...], most: int) -> None:
