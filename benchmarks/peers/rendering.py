@@ -49,7 +49,7 @@ def verdicts(results: Results) -> Iterator[str]:
         for name in peers
         if (value := sides[name]["quality"][way][ORDER][measure]) > own
     ]
-    yield _verdict("Best in every way of writing by every measure", better)
+    yield _verdict("No peer ahead in any way of writing by any measure", better)
     for kind, what in (("retrieval_ms", "Retrieval"), ("ordered_ms", "Retrieval with the lexical reranker")):
         own = sides[OURS][kind]["p50"]
         faster = [
@@ -57,15 +57,15 @@ def verdicts(results: Results) -> Iterator[str]:
             for name in peers
             if sides[name][kind]["p50"] < own
         ]
-        yield _verdict(f"{what} no slower than any", faster)
+        yield _verdict(f"{what} no slower than any peer", faster)
     if "reranked_ms" in sides[OURS]:
         ratios = {name: sides[name]["reranked_ms"]["times_ours"] for name in peers}
         slow = [f"{TITLES[name]} ({ratio:.1f} times ours)" for name, ratio in ratios.items() if ratio < FASTER]
-        yield _verdict(f"With the cross-encoder at least {FASTER:g} times as fast as any", slow)
+        yield _verdict(f"With the cross-encoder at least {FASTER:g} times as fast as any peer", slow)
 
 
 def _verdict(bar: str, exceptions: Sequence[str]) -> str:
-    return f"{bar}: {'yes' if not exceptions else 'no, but for ' + '; '.join(exceptions)}."
+    return f"{bar}: {'no: ' + '; '.join(exceptions) if exceptions else 'yes'}."
 
 
 def _rows(results: Results) -> Iterator[tuple[str, Mapping[str, Any], str]]:

@@ -1,8 +1,9 @@
-"""The comparison with peers runs with ours as the only side, and says where a peer wins."""
+"""The comparison with peers runs with ours alone, its page shows what was measured, and says where a peer wins."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,13 @@ def test_a_side_that_ends_says_why(script: Load, tmp_path: Path) -> None:
     with pytest.raises(side.SideError, match="broken ended: no such package"):  # noqa: SIM117
         with side.Side("broken", command, tmp_path, tmp_path, tmp_path / "log") as broken:
             broken.ask(["?"])
+
+
+def test_the_page_shows_the_results(script: Load) -> None:
+    rendering = script("rendering")
+    tables = rendering.rendered(json.loads(rendering.RESULTS.read_text("utf-8")))
+    page = (BENCHMARKS / "README.md").read_text("utf-8")
+    assert page == rendering.between_markers(page, tables)
 
 
 def test_where_a_peer_wins_it_is_said(script: Load) -> None:
