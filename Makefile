@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,notebooks,readers,redis,openfeature,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-persian bench-rerank bench-serving notebooks lock clean
+.PHONY: help demo test lint bench bench-peers bench-persian bench-rerank bench-serving notebooks lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
@@ -25,6 +25,16 @@ lint: $(VENV)/dev ## Check style, types and the direction of imports
 
 bench: $(VENV)/dev ## Compare speed with the stock LlamaIndex pipeline, as ratios of one run: make bench [SQUAD=file.json]
 	$(BIN)/python benchmarks/tenants/speed.py --sizes 100 1000 10000 $(if $(SQUAD),--squad "$(SQUAD)")
+
+bench-peers: $(VENV)/dev ## Compare with LlamaIndex, LangChain, Haystack and RAGLite: make bench-peers SQUAD=file.json
+	@test -n "$(SQUAD)" || { echo "name a file in the format of SQuAD: make bench-peers SQUAD=file.json"; exit 2; }
+	$(BIN)/python benchmarks/peers/environments.py
+	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian --limit 300
+	$(BIN)/python benchmarks/rerank/full_size.py base --squad "$(SQUAD)"
+	RAG_APP_CACHE_DIR=build/rerank/cache $(BIN)/rag-app models export build/rerank/base --int8
+	RAG_APP_CACHE_DIR=build/rerank/cache $(BIN)/python benchmarks/peers/against_peers.py build/persian \
+		--model build/rerank/base --json benchmarks/peers/results.json
+	$(BIN)/python benchmarks/peers/rendering.py
 
 bench-persian: $(VENV)/dev ## Compare ways of writing Persian: make bench-persian SQUAD=file.json [DRAW='--limit 600 --seed 1']
 	@test -n "$(SQUAD)" || { echo "name a file in the format of SQuAD: make bench-persian SQUAD=file.json"; exit 2; }
