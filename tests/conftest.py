@@ -18,8 +18,17 @@ from rag_app import RagApp
 from rag_app.storage import start_embedded
 from tests.models import save_cross_encoder
 
-INSTITUTE = Path(__file__).parent.parent / "examples" / "institute"
+TESTS = Path(__file__).parent
+INSTITUTE = TESTS.parent / "examples" / "institute"
 SAMPLE_TENANT = "avanema"
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares servers, databases and models where several processes run the tests: a folder's."""
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group(str(place if place.parent == Path() else place.parent)))
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,16 @@
 """BEIR folders from a SQuAD file, and what is measured on them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from rag_app.errors import ReadError
 from rag_app.evaluation import read_beir
+from tests.benchmarks.conftest import Load
 
-Load = Callable[[str], ModuleType]
+FOLDERS = ("persian",)
 
 
 def answered(question: str, **more: Any) -> dict[str, Any]:
