@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from rag_app.cross_encoder import Choice, EngineOptions, LoadedModel, ModelSpec, ScoringEngine
-from rag_app.cross_encoder.engine import _stop_all
+from rag_app.cross_encoder.exit import stop_all
 from rag_app.cross_encoder.scorer import Features
 from rag_app.errors import ComponentError
 from rag_app.schema import Deadline
@@ -319,7 +319,7 @@ def test_the_end_of_the_process_waits_for_the_batch_that_runs(closed: bool) -> N
     engine.score("پرسش", passages(20, 100), Deadline.after(0.3))
     if closed:
         engine.close()
-    _stop_all()
+    stop_all()
     assert not thread.is_alive()
 
 
