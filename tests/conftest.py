@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from rag_app import RagApp
-from rag_app.storage import start_embedded
+from rag_app.storage import Database, schema_version, start_embedded
 from tests.models import save_cross_encoder
 
 TESTS = Path(__file__).parent
@@ -72,6 +72,15 @@ def new_database(server_url: str) -> Callable[[], str]:
         return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[[], str]) -> Iterator[Database]:
+    """A database of the module's own, with the schema and nothing in it."""
+    opened = Database(new_database(), pool_size=10)
+    schema_version.upgrade(opened)
+    yield opened
+    opened.engine.dispose()
 
 
 @pytest.fixture(scope="session")
