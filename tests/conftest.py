@@ -22,6 +22,9 @@ TESTS = Path(__file__).parent
 INSTITUTE = TESTS.parent / "examples" / "institute"
 SAMPLE_TENANT = "avanema"
 
+# Torch, here and in processes that tests start, uses one thread: two wait long for each other where others work beside.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

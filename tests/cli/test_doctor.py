@@ -26,7 +26,6 @@ from tests.cli.test_cli import all_commands, run, use
 from tests.models import save_cross_encoder
 from tests.servers import postgres_15
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ["packages", "network", "model", "llm", "database", "versions", "schema"]
 OF_A_MODEL = [
     "packages",
