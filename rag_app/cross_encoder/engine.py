@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import math
 import threading
 import time
@@ -11,17 +10,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from weakref import WeakSet
 
 from rag_app import metrics
 from rag_app.breaker import CircuitBreaker
+from rag_app.cross_encoder.exit import closed_at_exit, joined_at_exit
 from rag_app.cross_encoder.failures import again, as_component_error, invalid_scores
 from rag_app.cross_encoder.job import Job, Logits, key_of
 from rag_app.cross_encoder.loading import LoadedModel, ModelSpec, load_model
-from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
 from rag_app.cross_encoder.scorer import Scorer
 from rag_app.cross_encoder.status import DEFAULT_OPTIONS, EngineOptions, State, Status
 from rag_app.cross_encoder.turns import Turns
+from rag_app.cross_encoder.warming import warm_up
 from rag_app.errors import ComponentError
 from rag_app.logs import get_logger
 from rag_app.schema import Deadline
@@ -29,9 +28,6 @@ from rag_app.schema import Deadline
 logger = get_logger(__name__)
 
 NO_DEADLINE = Deadline()
-_LONGEST_EXIT_S = 3.0  # that the end of the process waits for a batch or a load; one that hangs is left
-_engines: WeakSet[ScoringEngine] = WeakSet()
-_threads: WeakSet[threading.Thread] = WeakSet()
 
 
 class ScoringEngine:
@@ -68,7 +64,7 @@ class ScoringEngine:
         self._load_seconds = 0.0
         self._error: ComponentError | None = None
         self._closed = False
-        _engines.add(self)
+        closed_at_exit(self)
 
     def score(self, query: str, passages: Sequence[str], deadline: Deadline = NO_DEADLINE) -> Logits:
         """Return the logit of each passage, None for those that were not scored when the deadline came.
@@ -214,7 +210,7 @@ class ScoringEngine:
             return
         self._load_started = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="cross-encoder", daemon=True)
-        _threads.add(self._thread)
+        joined_at_exit(self._thread)
         self._thread.start()
 
     def _end(self, error: ComponentError | None = None) -> None:
@@ -248,7 +244,7 @@ class ScoringEngine:
         me = threading.current_thread()
         try:
             loaded = self._load(self.spec)
-            rate = _warm_up(loaded.scorer)
+            rate = warm_up(loaded.scorer)
         except Exception as error:  # noqa: BLE001 - whatever a library raises, requests must hear of it
             self._fail_of(me, as_component_error(self.spec.model, error))
             return
@@ -309,31 +305,6 @@ class ScoringEngine:
             job.features = dict(zip(job.waiting, tokens, strict=True))
 
 
-@atexit.register
-def _stop_all() -> None:
-    """End the threads: the interpreter, when it ends, aborts if it finds one in the middle of torch's code."""
-    for engine in list(_engines):
-        engine.close()
-    until = time.monotonic() + _LONGEST_EXIT_S
-    for thread in list(_threads):  # also of those that were closed before
-        thread.join(max(0.0, until - time.monotonic()))
-
-
 def _seconds(deadline: Deadline) -> float | None:
     left = deadline.remaining()
     return None if left == math.inf else left
-
-
-def _warm_up(scorer: Scorer) -> float:
-    """Score a few pairs, so that the first request finds everything in place; return tokens per second.
-
-    Raises:
-        ComponentError: the scores are no numbers.
-    """
-    batch = scorer.tokenize(QUERIES[0], PASSAGES[:4])
-    scorer.logits(batch)
-    started = time.monotonic()
-    logits = scorer.logits(batch)
-    if not all(map(math.isfinite, logits)):
-        raise invalid_scores()
-    return len(batch) * max(len(pair["input_ids"]) for pair in batch) / max(time.monotonic() - started, 1e-6)

@@ -1,5 +1,7 @@
 """The benchmark scripts, which are no package: each imports its neighbours by their names."""
 
+from __future__ import annotations
+
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -8,13 +10,22 @@ from types import ModuleType
 
 import pytest
 
-PERSIAN = Path(__file__).parent.parent.parent / "benchmarks" / "persian"
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+
+Load = Callable[[str], ModuleType]
 
 
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
-    """Import a script by name; it is forgotten after the test, as its name may be another module's too."""
-    monkeypatch.syspath_prepend(PERSIAN)
-    yield importlib.import_module
-    for file in PERSIAN.glob("*.py"):
-        sys.modules.pop(file.stem, None)
+@pytest.fixture(scope="module")
+def script(request: pytest.FixtureRequest) -> Iterator[Load]:
+    """Import a script by name, of the folders of `benchmarks/` that the module names in `FOLDERS`.
+
+    All are forgotten after the module, as their names may be other modules' too.
+    """
+    folders = [BENCHMARKS / name for name in request.module.FOLDERS]
+    with pytest.MonkeyPatch.context() as patch:
+        for folder in folders:
+            patch.syspath_prepend(folder)
+        yield importlib.import_module
+    for folder in folders:
+        for file in folder.glob("*.py"):
+            sys.modules.pop(file.stem, None)

@@ -1,21 +1,20 @@
 """Random mixes of chunks and budgets, checked by the script that counts 10,000 of them."""
 
 import random
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from rag_app.schema import TokenBudget
 from rag_app.tokens import EstimatedTokenCounter
+from tests.benchmarks.conftest import Load
+
+FOLDERS = ("",)
 
 
 @pytest.fixture
-def budgets(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(Path(__file__).parent.parent.parent / "benchmarks")
-    import budgets
-
-    return budgets
+def budgets(script: Load) -> ModuleType:
+    return script("budgets")
 
 
 class JoinsCostMore:

@@ -1,9 +1,7 @@
 """BEIR folders from a SQuAD file, and what is measured on them."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,8 +9,9 @@ import pytest
 from rag_app import RagApp
 from rag_app.errors import ReadError
 from rag_app.evaluation import evaluate, read_beir
+from tests.benchmarks.conftest import Load
 
-Load = Callable[[str], ModuleType]
+FOLDERS = ("persian",)
 
 
 def answered(question: str, **more: Any) -> dict[str, Any]:

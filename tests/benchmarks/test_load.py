@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
-
-import pytest
 
 from rag_app import RagApp
+from tests.benchmarks.conftest import Load
 from tests.conftest import SAMPLE_TENANT
 from tests.server.running import running
 
-FOLDER = Path(__file__).parent.parent.parent / "benchmarks" / "server"
-
-Load = Callable[[str], ModuleType]
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a script by name; it is forgotten after the test, as its name may be another module's too."""
-    monkeypatch.syspath_prepend(FOLDER)
-    yield importlib.import_module
-    sys.modules.pop("load", None)
+FOLDERS = ("server",)
 
 
 def test_a_few_clients_get_answers_of_every_kind(app: RagApp, script: Load) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from rag_app.evaluation import BeirDataset
+from tests.benchmarks.conftest import BENCHMARKS, Load
 
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
-PEERS = BENCHMARKS / "peers"
+FOLDERS = ("peers",)
 
-Load = Callable[[str], ModuleType]
 CORPUS = {
     "d1": {"text": "سفارش‌ها ظرف سه روز کاری به دستتان می‌رسد."},
     "d2": {"text": "شهریهٔ کلاس را می‌توانید در سه قسط بپردازید."},
@@ -28,15 +24,6 @@ WAYS = {
     "clean": {"q1": "شهریه را قسطی می‌شود داد؟", "q2": "کلاس‌ها در تهران است؟"},
     "finglish": {"q1": "shahrieh ghesti", "q2": "kelas tehran"},
 }
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a script by name; all are forgotten in the end, as their names may be other modules' too."""
-    monkeypatch.syspath_prepend(PEERS)
-    yield importlib.import_module
-    for file in PEERS.glob("*.py"):
-        sys.modules.pop(file.stem, None)
 
 
 def test_a_side_is_measured_in_a_process_of_its_own(script: Load, cross_encoder_folder: Path, tmp_path: Path) -> None:

@@ -2,29 +2,15 @@
 
 import argparse
 import asyncio
-import importlib
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-RERANK = Path(__file__).parent.parent.parent / "benchmarks" / "rerank"
+from tests.benchmarks.conftest import Load
 
-Load = Callable[[str], ModuleType]
-
-
-@pytest.fixture(scope="module")
-def script() -> Iterator[Load]:
-    """Import a script by name; it is forgotten after the tests, as its name may be another module's too."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.syspath_prepend(RERANK)
-        yield importlib.import_module
-    for file in RERANK.glob("*.py"):
-        sys.modules.pop(file.stem, None)
+FOLDERS = ("rerank",)
 
 
 @pytest.fixture(autouse=True)

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 
 from rag_app import RagApp
 from rag_app.trace import Degradation
+from tests.benchmarks.conftest import Load
 from tests.conftest import SAMPLE_TENANT
 
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
-
-Load = Callable[[str], ModuleType]
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a script by name; it is forgotten after the test, as its name may be another module's too."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    monkeypatch.syspath_prepend(BENCHMARKS / "faults")
-    yield importlib.import_module
-    for name in ("injection", "run", "overhead"):
-        sys.modules.pop(name, None)
+FOLDERS = ("", "faults")
 
 
 def test_with_every_component_failing_now_and_then_no_request_fails(
@@ -39,7 +22,7 @@ def test_with_every_component_failing_now_and_then_no_request_fails(
     assert (report.escaped, report.miscounted) == (0, 0)
     assert report.noted == report.counted > 100
     assert report.empty <= 3  # at three times the rate of the bar
-    assert report.max_ms < 2400
+    assert report.max_ms < 3000  # what hangs does so for six seconds
     assert len(report.by_fault) > 15
     assert report.rerankers.keys() >= {"cross_encoder", "lexical"}
 

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-TENANTS = Path(__file__).parent.parent.parent / "benchmarks" / "tenants"
+from tests.benchmarks.conftest import Load
 
-Load = Callable[[str], ModuleType]
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a script by name; all are forgotten in the end, as their names may be other modules' too."""
-    monkeypatch.syspath_prepend(TENANTS)
-    yield importlib.import_module
-    for file in TENANTS.glob("*.py"):
-        sys.modules.pop(file.stem, None)
+FOLDERS = ("tenants",)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the stock pipeline
-def test_speed_is_compared_with_stock_and_drawn(script: Load, tmp_path: Path) -> None:
+def test_speed_is_compared_with_stock_and_drawn(script: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, picture = tmp_path / "speed.json", tmp_path / "speed.png"
+    monkeypatch.setattr(script("speed"), "QUESTIONS", 20)
     script("speed").main(None, (30, 60), 2, out, picture)
     rows = json.loads(out.read_text("utf-8"))
     assert [row["chunks"] for row in rows] == [30, 60]
@@ -40,8 +28,11 @@ def test_speed_is_compared_with_stock_and_drawn(script: Load, tmp_path: Path) ->
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_recall_is_that_of_the_dense_leg(script: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recall_is_that_of_the_dense_leg(
+    script: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "recall.json"
+    monkeypatch.setattr(script("recall"), "QUESTIONS", 20)
     script("recall").main(None, "hashing", 400, (10, 300), out)
     rows = json.loads(out.read_text("utf-8"))
     assert [(row["chunks"], row["recall"], row["recall_with_source"], row["kind"]) for row in rows] == [

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,20 +16,9 @@ from rag_app import RagApp
 from rag_app.retrievers import BM25Leg, DenseLeg
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import catalog, database
+from tests.benchmarks.conftest import Load
 
-TENANTS = Path(__file__).parent.parent.parent / "benchmarks" / "tenants"
-
-Load = Callable[[str], ModuleType]
-
-
-@pytest.fixture(scope="module")
-def script() -> Iterator[Load]:
-    """Import a script by name; all are forgotten in the end, as their names may be other modules' too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(TENANTS)
-        yield importlib.import_module
-        for file in TENANTS.glob("*.py"):
-            sys.modules.pop(file.stem, None)
+FOLDERS = ("tenants",)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +35,11 @@ def server_database(new_database: Callable[[], str]) -> str:
 @pytest.fixture(scope="module")
 def isolation(script: Load, opened: RagApp) -> Any:
     return script("isolation").Isolation(opened, large=60, small=8)
+
+
+def notices(isolation: Any) -> bool:
+    """Whether trials find a fault; which they hit on first is left to chance, but not whether they do."""
+    return any(isolation.run(60).violations for _ in range(15))
 
 
 def test_no_hostile_name_key_or_value_finds_anything_foreign_or_loses_anything(isolation: Any) -> None:
@@ -84,7 +75,7 @@ def test_a_leg_without_a_filter_is_noticed(
     isolation: Any, monkeypatch: pytest.MonkeyPatch, leg: type[BaseRetriever], changes: dict[str, Any]
 ) -> None:
     with changed_queries(monkeypatch, leg, **changes):
-        assert isolation.run(60).violations
+        assert notices(isolation)
 
 
 def test_without_row_level_security_a_statement_without_a_condition_is_noticed(
@@ -99,7 +90,7 @@ def test_values_that_are_compared_as_text_are_noticed(isolation: Any, monkeypatc
     as_text = "(metadata ->> key) = ANY (ARRAY(SELECT jsonb_array_elements_text(listed::jsonb)))"
     assert condition in catalog._MATCHING
     monkeypatch.setattr(catalog, "_MATCHING", catalog._MATCHING.replace(condition, as_text))
-    assert isolation.run(200).violations
+    assert notices(isolation)
 
 
 def test_a_source_that_is_compared_without_its_case_is_noticed(isolation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +99,7 @@ def test_a_source_that_is_compared_without_its_case_is_noticed(isolation: Any, m
         folded = getattr(store, name).replace("source = ANY(%(sources)s)", "lower(source) = ANY(%(sources)s)")
         assert folded != getattr(store, name)
         monkeypatch.setattr(store, name, folded)
-    assert isolation.run(100).violations
+    assert notices(isolation)
 
 
 def test_kills_leave_nothing_half_done(script: Load, tmp_path: Path) -> None:
@@ -118,9 +109,9 @@ def test_kills_leave_nothing_half_done(script: Load, tmp_path: Path) -> None:
         RagApp.from_config(data_dir=tmp_path, **settings) as app,
         crash.Crashes(app, tmp_path, documents=documents) as crashes,
     ):
-        report = crashes.run(4, ("ingestion", "postgres"))
+        report = crashes.run(2, ("ingestion", "postgres"))
     assert report.violations == []
-    assert report.kills == {"ingestion": 2, "postgres": 2}
+    assert report.kills == {"ingestion": 1, "postgres": 1}
 
 
 @pytest.mark.parametrize(

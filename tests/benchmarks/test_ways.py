@@ -1,11 +1,13 @@
 """Ways of writing Persian."""
 
 import random
-from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
+from tests.benchmarks.conftest import Load
+
+FOLDERS = ("persian",)
 WAYS = ("arabic-letters", "half-space", "typo", "colloquial", "finglish")
 STRENGTHS = ("light", "medium", "strong")
 QUESTIONS = (
@@ -13,8 +15,6 @@ QUESTIONS = (
     "هزینهٔ ارسال برای شهرستان‌ها چقدر است و چند روز طول می‌کشد؟",
     "آیا برای ثبت‌نام در کلاس‌های خصوصی تخفیف می‌دهند؟",
 )
-
-Load = Callable[[str], ModuleType]
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from tests.cli.test_cli import all_commands, run, use
 from tests.models import save_cross_encoder
 from tests.servers import postgres_15
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ["packages", "network", "model", "llm", "database", "versions", "schema"]
 OF_A_MODEL = [
     "packages",
@@ -176,20 +175,20 @@ def test_a_model_that_is_too_slow_for_the_deadline_is_a_warning(model: str, monk
 def test_a_model_larger_than_the_free_memory_is_a_warning_before_it_is_loaded(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_free_megabytes", lambda: 0.1)
+    monkeypatch.setattr(doctor.model, "_free_megabytes", lambda: 0.1)
     checks = doctor.examine(load_settings(), model=model)
     memory = next(check for check in checks if check.name == "memory")  # what comes after has not run
     assert memory.state == "warning"
     assert memory.finding.endswith(" MB of weights, 0 MB of memory free")
     assert memory.answer is not None
     assert "rerank.model: base" in memory.answer
-    monkeypatch.setattr(doctor, "_free_megabytes", lambda: None)
+    monkeypatch.setattr(doctor.model, "_free_megabytes", lambda: None)
     memory = next(check for check in doctor.examine(load_settings(), model=model) if check.name == "memory")
     assert (memory.state, memory.finding.endswith("can not be told here")) == ("ok", True)
 
 
 def test_free_memory_is_that_of_this_machine() -> None:
-    free = doctor._free_megabytes()
+    free = doctor.model._free_megabytes()
     assert free is None or 10 < free < 1e8
 
 
@@ -222,7 +221,7 @@ def test_a_folder_that_may_not_be_read_is_a_problem(model: str, monkeypatch: pyt
     def refuse(folder: Path) -> float:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(doctor, "megabytes", refuse)
+    monkeypatch.setattr(doctor.model, "megabytes", refuse)
     found = examined("--model", model, status=1)["model"]
     assert (found["state"], "can not be read (PermissionError)" in found["finding"]) == ("problem", True)
 
@@ -230,8 +229,8 @@ def test_a_folder_that_may_not_be_read_is_a_problem(model: str, monkeypatch: pyt
 def test_without_the_extra_there_is_a_problem_only_where_a_model_reranks(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "onnxruntime" else installed(name))
+    installed = doctor.machine._version
+    monkeypatch.setattr(doctor.machine, "_version", lambda name: None if name == "onnxruntime" else installed(name))
     packages = examined()["packages"]
     assert packages["state"] == "warning"
     assert packages["finding"].endswith("onnxruntime missing")
@@ -272,7 +271,7 @@ def test_a_model_that_fails_to_score_is_a_problem(
     def load(spec: ModelSpec) -> LoadedModel:
         return replace(load_model(spec), scorer=Failing(error))
 
-    monkeypatch.setattr(doctor, "load_model", load)
+    monkeypatch.setattr(doctor.model, "load_model", load)
     checks = examined("--model", model, status=1)
     assert checks["speed"]["state"] == "problem"
     assert expected in checks["speed"]["finding"]
@@ -284,7 +283,7 @@ def test_a_load_that_runs_out_of_memory_says_what_to_do(model: str, monkeypatch:
     def load(spec: ModelSpec) -> LoadedModel:
         raise ComponentError("there is no memory to load it: take a smaller model", "out of memory")
 
-    monkeypatch.setattr(doctor, "load_model", load)
+    monkeypatch.setattr(doctor.model, "load_model", load)
     load_check = examined("--model", model, status=1)["load"]
     assert (load_check["state"], load_check["finding"]) == (
         "problem",

@@ -308,7 +308,6 @@ def test_an_export_is_made_once(model_folder: Path, exported: tuple[str, Path]) 
     assert [file.name for file in output.parent.iterdir()] == [output.name]
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_by_default_an_export_is_where_the_model_finds_it(
     model_folder: Path, own_cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,28 +2,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
 from rag_app.errors import DatabaseUnavailableError, InvalidInputError, SchemaVersionError
-from rag_app.storage import Database, ShadowStore, schema_version
+from rag_app.storage import Database, ShadowStore
 from tests.cli.test_cli import run, use
 from tests.test_shadow import FOUR
 
 
 @pytest.fixture(scope="module")
-def stored(new_database: Callable[[], str]) -> Iterator[Database]:
+def stored(database: Database) -> Database:
     """A database with four comparisons, one of them three hours old."""
-    database = Database(new_database())
-    schema_version.upgrade(database)
     for comparison in FOUR:
         ShadowStore(database).add(comparison)
     with database.transaction() as connection:
         connection.execute(text("UPDATE rag_app.shadow_comparisons SET at = now() - interval '3 hours' WHERE id = 4"))
-    yield database
-    database.engine.dispose()
+    return database
 
 
 @pytest.fixture

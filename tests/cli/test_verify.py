@@ -14,8 +14,6 @@ from rag_app.storage import Database
 from rag_app.verification import verify
 from tests.cli.test_cli import run
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def url(new_database: Callable[[], str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from rag_app.cross_encoder import Choice, EngineOptions, LoadedModel, ModelSpec, ScoringEngine
-from rag_app.cross_encoder.engine import _stop_all
+from rag_app.cross_encoder.exit import stop_all
 from rag_app.cross_encoder.scorer import Features
 from rag_app.errors import ComponentError
 from rag_app.schema import Deadline
@@ -81,13 +81,13 @@ def test_everything_is_scored_without_a_deadline_and_pairs_of_a_batch_are_of_lik
 
 
 def test_at_the_deadline_the_best_of_the_fused_order_are_scored_and_the_rest_are_not() -> None:
-    scorer = PacedScorer(0.001)  # 20-odd ms for a passage
+    scorer = PacedScorer(0.002)  # 40-odd ms for a passage
     engine = engine_of(scorer)
     engine.load()
     texts = passages(40)
     started = time.monotonic()
-    logits = engine.score("پرسش", texts, Deadline.after(0.3))
-    assert time.monotonic() - started <= 0.3 + scorer.longest_s + 0.05
+    logits = engine.score("پرسش", texts, Deadline.after(0.6))
+    assert time.monotonic() - started <= 0.6 + scorer.longest_s + 0.4  # all would take twice as long
     scored = [place for place, found in enumerate(logits) if found is not None]
     assert 3 <= len(scored) <= 20
     assert scored[0] == 0
@@ -97,11 +97,13 @@ def test_at_the_deadline_the_best_of_the_fused_order_are_scored_and_the_rest_are
 
 @pytest.mark.parametrize("seconds", [0.0, 0.001])
 def test_without_time_nothing_is_scored_and_the_answer_comes_at_once(seconds: float) -> None:
-    engine = engine_of(PacedScorer(0.001))
+    scorer = PacedScorer()
+    engine = engine_of(scorer)
     engine.load()
+    scorer.seconds_per_token = 0.005
     started = time.monotonic()
     assert engine.score("پرسش", passages(20), Deadline.after(seconds)) == [None] * 20
-    assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 1  # to score them all takes two
 
 
 def test_a_pair_is_scored_once_and_remembered_up_to_the_size_of_the_cache() -> None:
@@ -120,7 +122,7 @@ def test_a_pair_is_scored_once_and_remembered_up_to_the_size_of_the_cache() -> N
 
 
 async def test_requests_are_batched_together_and_each_gets_its_own_scores() -> None:
-    scorer = PacedScorer(0.00002)
+    scorer = PacedScorer(0.0002)
     engine = engine_of(scorer)
     engine.load()
     queries = ["پ" * (number + 1) for number in range(16)]
@@ -129,7 +131,7 @@ async def test_requests_are_batched_together_and_each_gets_its_own_scores() -> N
         found = await asyncio.gather(*(engine.ascore(query, texts[query], Deadline.after(20)) for query in queries))
     assert found == [[logit(query, text) for text in texts[query]] for query in queries]
     assert len(scorer.batches) < 16 * 5 / 3
-    assert max(later - earlier for earlier, later in pairwise(beats)) < 0.1
+    assert max(later - earlier for earlier, later in pairwise(beats)) < (beats[-1] - beats[0]) / 2
 
 
 def test_threads_share_the_model_and_nobody_waits_for_all_of_another_request() -> None:
@@ -172,8 +174,8 @@ def test_a_request_with_little_time_does_not_wait_for_a_load_and_one_without_a_d
     engine = ScoringEngine(SPEC, load=load)
     started = time.monotonic()
     with pytest.raises(ComponentError, match="is being loaded") as caught:
-        engine.score("پرسش", ["یک"], Deadline.after(0.2))
-    assert 0.09 < time.monotonic() - started < 0.2  # half of its time
+        engine.score("پرسش", ["یک"], Deadline.after(1))
+    assert 0.49 < time.monotonic() - started < 0.95  # half of its time
     assert caught.value.reason == "loading"
     assert engine.status().state == "loading"
     with ThreadPoolExecutor(1) as pool:
@@ -193,16 +195,16 @@ def test_a_load_that_hangs_is_given_up_and_tried_again_in_another_thread() -> No
             hangs.wait(30)
         return LoadedModel(PacedScorer(), Path("folder"), Choice("fp32", "tests", {}))
 
-    engine = ScoringEngine(SPEC, EngineOptions(load_timeout_s=0.2, retry_after_s=0.2), load)
-    with pytest.raises(ComponentError, match=r"not loaded within 0\.2 s") as caught:
+    engine = ScoringEngine(SPEC, EngineOptions(load_timeout_s=0.5, retry_after_s=0.5), load)
+    with pytest.raises(ComponentError, match=r"not loaded within 0\.5 s") as caught:
         engine.score("پرسش", ["یک"])
     assert caught.value.reason == "load timed out"
     started = time.monotonic()
     with pytest.raises(ComponentError, match="not loaded within"):
         engine.score("پرسش", ["یک"])  # the breaker is open
-    assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 0.4
     assert len(loads) == 1
-    time.sleep(0.25)
+    time.sleep(0.55)
     assert engine.score("پرسش", ["یک"]) == [logit("پرسش", "یک")]
     hangs.set()
     loads[0].join(5)
@@ -218,15 +220,15 @@ def test_a_failing_load_is_tried_again_after_a_while_by_one_request_alone() -> N
         loads.append(1)
         raise ComponentError("it is broken", "model files broken")
 
-    engine = ScoringEngine(SPEC, EngineOptions(retry_after_s=0.2), load)
+    engine = ScoringEngine(SPEC, EngineOptions(retry_after_s=0.6), load)
     for _ in range(20):
         with pytest.raises(ComponentError, match="it is broken"):
             engine.score("پرسش", ["یک"], Deadline.after(5))
     assert len(loads) == 1
     status = engine.status()
     assert (status.state, status.error) == ("failed", "it is broken")
-    assert 0 < status.seconds_to_retry <= 0.2
-    time.sleep(0.25)
+    assert 0 < status.seconds_to_retry <= 0.6
+    time.sleep(0.65)
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(engine.score, "پرسش", ["یک"], Deadline.after(5)) for _ in range(8)]
         assert all(isinstance(one.exception(), ComponentError) for one in asked)
@@ -319,7 +321,7 @@ def test_the_end_of_the_process_waits_for_the_batch_that_runs(closed: bool) -> N
     engine.score("پرسش", passages(20, 100), Deadline.after(0.3))
     if closed:
         engine.close()
-    _stop_all()
+    stop_all()
     assert not thread.is_alive()
 
 

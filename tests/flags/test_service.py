@@ -342,7 +342,7 @@ def test_a_store_that_hangs_keeps_nobody_waiting() -> None:
     assert 0.9 < time.monotonic() - started < 3  # the first question alone waits, for a second
     started = time.monotonic()
     assert service.get_value("dense_top_k") == 20
-    assert time.monotonic() - started < 0.05
+    assert time.monotonic() - started < 0.5
     assert store.loads == 1
     store.goes_on.set()
     wait_until(lambda: service.evaluate("production_rag", "7").reason == "DEFAULT")

@@ -23,7 +23,7 @@ record_all()
 """
 
 
-@pytest.mark.parametrize("value", NO_NUMBERS, ids=str)
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_what_is_no_number_is_left_out_and_the_request_counts(gained, value: Any) -> None:
     metrics.retrieved(
         method="production_rag",

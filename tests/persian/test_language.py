@@ -77,9 +77,9 @@ def test_any_text_has_one_of_the_languages(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["mi" + "a" * 100_000, "chetor " * 20_000, "be" + "am" * 50_000])
 def test_a_long_text_takes_time_in_proportion_to_its_length(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     detect_language(text)
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_small_words_are_folded_as_questions_are() -> None:

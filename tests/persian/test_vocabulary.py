@@ -211,9 +211,9 @@ def test_any_text_is_read(question: str) -> None:
 
 @pytest.mark.parametrize("unit", ["ا", "a", "۱", "ا ب ", "ghesti ", "خصنب "])
 def test_a_megabyte_is_read_fast_and_in_few_words(unit: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     read = of_a_tenant().read(unit * (1_000_000 // len(unit)))
-    assert time.perf_counter() - started < 5  # 15 s to 30 s where every word was read
+    assert time.thread_time() - started < 5  # 15 s to 30 s where every word was read
     assert 0 < len(read.words) <= 1000
 
 

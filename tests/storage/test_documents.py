@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy import text
 from rag_app import RagApp
 from rag_app.errors import DatabaseUnavailableError, UnstorableError
 from rag_app.schema import ParsedDocument
-from rag_app.storage import ChunkReader, Database, DocumentWriter, schema_version
+from rag_app.storage import ChunkReader, Database, DocumentWriter
 
 TEXT = "\n\n".join(
     f"بند {number}: ارسال سفارش تا {number} روز کاری طول می‌کشد و هزینه آن جداگانه حساب می‌شود. " * 4
@@ -23,14 +23,6 @@ ODD_TEXT = (
     "  كتاب‌هايِ «مي‌خواهم» ۱٬۲۵۰ ١٢٣ 123 ﷼\r\n\t' OR \"1\"='1 :x %s %(y)s {z} \\n \\\\ [1,2] {a,b} NULL\n\n"
     "e\u0301 é \u200f\u202bراست\u202c \u2028 🙂👩‍👩‍👧 \ufeff \x01\x7f ,\"',;|\n  "
 )
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    opened = Database(new_database(), pool_size=10)
-    schema_version.upgrade(opened)
-    yield opened
-    opened.engine.dispose()
 
 
 @pytest.fixture(scope="module")

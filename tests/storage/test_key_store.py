@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
-from rag_app.storage import Database, KeyStore, schema_version
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    opened = Database(new_database())
-    schema_version.upgrade(opened)
-    yield opened
-    opened.engine.dispose()
+from rag_app.storage import Database, KeyStore
 
 
 @pytest.fixture

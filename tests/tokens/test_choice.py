@@ -9,7 +9,7 @@ from rag_app.errors import ConfigurationError
 from rag_app.serving import Method
 from rag_app.tokens import gemini_local, open_counters
 from rag_app.tokens.choice import CounterKind
-from tests.tokens.conftest import CountingServer
+from tests.gemini_server import GeminiServer
 
 SETTINGS = {"model": "gemini-2.5-flash", "api_key": "k"}
 
@@ -53,13 +53,13 @@ TEXT = "ارسال کتاب با پست ۶۵٬۰۰۰ تومان است و دو �
 
 
 @pytest.fixture
-def app(new_database: Callable[[], str], counting_server: CountingServer) -> Iterator[RagApp]:
+def app(new_database: Callable[[], str], server: GeminiServer) -> Iterator[RagApp]:
     """An application whose contexts the server counts."""
     with RagApp.from_config(
         database={"url": new_database()},
         deadline_s=30,
         context={"token_counter": "gemini_api", "primary_budget": 400, "secondary_budget": 0},
-        llm={"api_key": "k", "api_base": counting_server.url},
+        llm={"api_key": "k", "api_base": server.url},
         retrieval={"leg_timeout_s": 20},
     ) as opened:
         texts = (f"{TEXT}شعبه {place}." for place in ("ونک", "تجریش"))
@@ -67,19 +67,19 @@ def app(new_database: Callable[[], str], counting_server: CountingServer) -> Ite
         yield opened
 
 
-def test_a_context_is_counted_by_one_request(app: RagApp, counting_server: CountingServer) -> None:
+def test_a_context_is_counted_by_one_request(app: RagApp, server: GeminiServer) -> None:
     result = app.retrieve("هزینه ارسال کتاب", tenant="t")
     assert (result.token_counter, result.tokens) == ("gemini_api", len(result.context) // 4)
-    assert [body["contents"][0]["parts"][0]["text"] for _, _, body in counting_server.asked] == [result.context]
+    assert [request.body["contents"][0]["parts"][0]["text"] for request in server.requests] == [result.context]
     assert not result.degraded
 
 
 def test_chunks_are_dropped_from_the_end_until_the_model_itself_finds_that_they_fit(
-    app: RagApp, counting_server: CountingServer
+    app: RagApp, server: GeminiServer
 ) -> None:
     whole = app.retrieve("هزینه ارسال کتاب", tenant="t")
     assert len(whole.nodes) == 2
-    counting_server.per_character = 400 / len(whole.context) + 0.01
+    server.counting.per_character = 400 / len(whole.context) + 0.01
     result = app.retrieve("هزینه ارسال کتاب", tenant="t")
     assert [node.node.node_id for node in result.nodes] == [whole.nodes[0].node.node_id]
     assert (result.token_counter, result.tokens <= 400) == ("gemini_api", True)
@@ -88,18 +88,18 @@ def test_chunks_are_dropped_from_the_end_until_the_model_itself_finds_that_they_
 
 
 @pytest.mark.parametrize("method", ["production_rag", "context_retriever"])
-def test_the_estimate_that_stands_in_is_named(app: RagApp, counting_server: CountingServer, method: Method) -> None:
-    counting_server.status = 503
+def test_the_estimate_that_stands_in_is_named(app: RagApp, server: GeminiServer, method: Method) -> None:
+    server.counting.status = 503
     result = app.retrieve("هزینه ارسال کتاب", tenant="t", method=method)
     assert result.token_counter == "estimate"
     assert 0 < result.tokens <= 400
     noted = [(entry.stage, entry.component, entry.fallback, entry.reason) for entry in result.trace.degradations]
     assert noted == [("context", "gemini_api", "estimate", "unavailable")]
-    assert len(counting_server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_an_api_that_hangs_does_not_hold_up_a_request(app: RagApp, counting_server: CountingServer) -> None:
-    counting_server.wait_s = 3
+def test_an_api_that_hangs_does_not_hold_up_a_request(app: RagApp, server: GeminiServer) -> None:
+    server.counting.delay_s = 3
     started = time.monotonic()
     result = app.retrieve("هزینه ارسال کتاب", tenant="t")
     assert time.monotonic() - started < 2.5

@@ -5,7 +5,7 @@ import pytest
 
 from rag_app.errors import ComponentError, ConfigurationError
 from rag_app.tokens.gemini_api import GeminiAPITokenCounter
-from tests.tokens.conftest import CountingServer
+from tests.gemini_server import GeminiServer
 
 KEY = "key-that-nobody-may-read"
 TEXT = "متن " * 40
@@ -18,8 +18,8 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def counter(counting_server: CountingServer) -> AsyncIterator[GeminiAPITokenCounter]:
-    opened = GeminiAPITokenCounter("gemini-2.5-flash", KEY, counting_server.url)
+async def counter(server: GeminiServer) -> AsyncIterator[GeminiAPITokenCounter]:
+    opened = GeminiAPITokenCounter("gemini-2.5-flash", KEY, server.url)
     yield opened
     await opened.aclose()
 
@@ -32,13 +32,11 @@ async def failure(counter: GeminiAPITokenCounter, timeout_s: float = 5) -> Compo
     return raised.value
 
 
-async def test_a_text_is_counted_by_one_request(
-    counter: GeminiAPITokenCounter, counting_server: CountingServer
-) -> None:
+async def test_a_text_is_counted_by_one_request(counter: GeminiAPITokenCounter, server: GeminiServer) -> None:
     assert await counter.acount(TEXT, timeout_s=5) == 40
-    ((path, key, body),) = counting_server.asked
-    assert (path, key) == ("/v1beta/models/gemini-2.5-flash:countTokens", KEY)
-    assert body["contents"] == [{"role": "user", "parts": [{"text": TEXT}]}]
+    (request,) = server.requests
+    assert (request.path, request.headers["x-goog-api-key"]) == ("/v1beta/models/gemini-2.5-flash:countTokens", KEY)
+    assert request.body["contents"] == [{"role": "user", "parts": [{"text": TEXT}]}]
 
 
 @pytest.mark.parametrize(
@@ -46,25 +44,25 @@ async def test_a_text_is_counted_by_one_request(
     [(400, "bad request"), (403, "refused key"), (404, "bad request"), (429, "quota"), (500, "unavailable")],
 )
 async def test_a_refusal_is_told_and_not_asked_again(
-    counter: GeminiAPITokenCounter, counting_server: CountingServer, status: int, reason: str
+    counter: GeminiAPITokenCounter, server: GeminiServer, status: int, reason: str
 ) -> None:
-    counting_server.status = status
+    server.counting.status = status
     assert (await failure(counter)).reason == reason
-    assert len(counting_server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("body", "reason"), [(b"{}", "invalid answer"), (b'{"totalTokens": 0}', "invalid answer"), (b"oops", "unavailable")]
 )
 async def test_an_answer_without_a_number_is_none(
-    counter: GeminiAPITokenCounter, counting_server: CountingServer, body: bytes, reason: str
+    counter: GeminiAPITokenCounter, server: GeminiServer, body: bytes, reason: str
 ) -> None:
-    counting_server.body = body
+    server.counting.body = body
     assert (await failure(counter)).reason == reason
 
 
-async def test_a_slow_answer_is_not_awaited(counter: GeminiAPITokenCounter, counting_server: CountingServer) -> None:
-    counting_server.wait_s = 0.5
+async def test_a_slow_answer_is_not_awaited(counter: GeminiAPITokenCounter, server: GeminiServer) -> None:
+    server.counting.delay_s = 0.5
     assert (await failure(counter, timeout_s=0.15)).reason == "time-out"
 
 

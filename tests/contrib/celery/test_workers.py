@@ -54,9 +54,9 @@ class Crew:
 @pytest.fixture(scope="module")
 def crew(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     folder, url = tmp_path_factory.mktemp("crew"), new_database()
-    database = Database(url)
-    schema_version.upgrade(database)
     with redis_server(folder) as redis:
+        database = Database(url)
+        schema_version.upgrade(database)
         broker = redis.replace("unix://", "redis+socket://")
         before = _state._tls.current_app
         queue = open_queue(load_settings(worker={"broker_url": broker, "visibility_timeout_s": 5}))
@@ -81,7 +81,7 @@ def crew(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFacto
         queue.backend.client.close()
         queue.close()
         _state._set_current_app(before)
-    database.engine.dispose()
+        database.engine.dispose()
 
 
 @contextmanager
