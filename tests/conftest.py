@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
+from xdist.workermanage import NodeManager
 
 from rag_app import RagApp
 from rag_app.storage import Database, schema_version, start_embedded
@@ -24,6 +25,10 @@ SAMPLE_TENANT = "avanema"
 
 # Torch, here and in processes that tests start, uses one thread: two wait long for each other where others work beside.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+# xdist kills a process that does not end in time, and with it nothing stops the servers that it started.
+NodeManager.EXIT_TIMEOUT = 120
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own
