@@ -20,10 +20,17 @@ from sqlalchemy.exc import DBAPIError
 from rag_app.config import Settings
 from rag_app.cross_encoder import Choice, LoadedModel, ModelSpec, find_model, hub_cache, int8_folder, load_model
 from rag_app.cross_encoder.loading import failures_explained, ran_out_of_memory
-from rag_app.cross_encoder.models import INSTALL, INT8_FILE, is_int8_export, megabytes, without_credentials
+from rag_app.cross_encoder.models import INSTALL, INT8_FILE, is_int8_export, megabytes
 from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
 from rag_app.cross_encoder.scorer import Scorer
-from rag_app.errors import ComponentError, ConfigurationError, InvalidInputError, RagAppError, unknown_name
+from rag_app.errors import (
+    ComponentError,
+    ConfigurationError,
+    InvalidInputError,
+    RagAppError,
+    unknown_name,
+    without_credentials,
+)
 from rag_app.factory import open_configured_llm, open_database
 from rag_app.llms import aclose_llm
 from rag_app.schema import TenantSnapshot, checked_name

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from rag_app.schema import IngestReport, RetrievalResult
 from rag_app.trace import ChunkTrace, Ranked
 
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")  # lines and tabs stay
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"  # keep right-to-left text from reordering what stands beside it
 
 
@@ -66,7 +69,7 @@ def render_ingestion(report: IngestReport, *, prune: bool = False) -> str:
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.chunks} chunks "
         f"written, {report.deleted} deleted, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
     ]
-    lines += [f"  skipped {entry.origin}: {entry.reason}" for entry in report.skipped]
+    lines += [f"  skipped {plain(entry.origin)}: {plain(entry.reason)}" for entry in report.skipped]
     if prune and report.skipped:
         lines.append("  nothing was pruned, as what was skipped may be stored already")
     return "\n".join(lines)
@@ -93,4 +96,10 @@ def _order(chunk: ChunkTrace) -> tuple[int, int, int]:
 
 def isolated(text: str) -> str:
     """Return `text` so that right-to-left letters in it do not reorder what stands beside it."""
-    return f"{_ISOLATE}{text}{_END_ISOLATE}" if text and not text.isascii() else text
+    shown = plain(text)
+    return f"{_ISOLATE}{shown}{_END_ISOLATE}" if shown and not shown.isascii() else shown
+
+
+def plain(text: str) -> str:
+    """Return `text` without what steers a terminal: what documents hold is shown, and does nothing."""
+    return _CONTROL.sub("\ufffd", text)
