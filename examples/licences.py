@@ -55,11 +55,15 @@ def extras() -> list[str]:
 def licence(name: str) -> str:
     """Return the licence that a package states: as an expression, else by classifiers, else in a line; or nothing."""
     metadata = distribution(name).metadata
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
-    classifiers = [str(each) for each in metadata.get_all("Classifier") or [] if str(each).startswith("License :: ")]
+
+    def stated(field: str) -> list[str]:
+        return [str(each).strip() for each in metadata.get_all(field) or []]
+
+    if expression := stated("License-Expression"):
+        return expression[0]
+    classifiers = [each for each in stated("Classifier") if each.startswith("License :: ")]
     named = [each.rpartition(" :: ")[2] for each in classifiers if not each.endswith("OSI Approved")]
-    return " or ".join(named) or str(metadata.get("License") or "").strip().partition("\n")[0][:60]
+    return " or ".join(named) or "".join(stated("License")).partition("\n")[0][:60]
 
 
 def kind(stated: str) -> str:
