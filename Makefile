@@ -9,7 +9,7 @@ PROCESSES ?= 2
 EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,notebooks,readers,redis,openfeature,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers bench-persian bench-rerank bench-serving notebooks lock clean
+.PHONY: help demo test lint bench bench-peers bench-persian bench-rerank bench-serving notebooks lock licences clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
@@ -63,6 +63,9 @@ lock: ## Write constraints.txt anew from the newest versions that install togeth
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > constraints.txt
+
+licences: $(VENV)/dev ## List the licences of all dependencies in docs/licences.md
+	$(BIN)/python examples/licences.py docs/licences.md
 
 clean: ## Remove the virtual environment and the embedded database
 	rm -rf $(VENV) .rag_app build

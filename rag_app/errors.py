@@ -20,6 +20,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Literal
@@ -116,6 +117,11 @@ def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {what} {name!r}: {hint}valid: {', '.join(names) or 'none'}"
+
+
+def without_credentials(text: str) -> str:
+    """Return `text` with the user and the password of every URL in it hidden."""
+    return re.sub(r"(\b[a-z][a-z0-9+.-]*://)?\S+@", r"\1***@", text, flags=re.IGNORECASE)
 
 
 def kind_of(error: BaseException) -> str:

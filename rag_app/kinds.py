@@ -15,6 +15,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal, get_args
 
+from pydantic import ValidationError
+
 from rag_app.errors import ConfigurationError, unknown_name
 
 Component = Literal["embedding", "dense", "sparse", "leg", "rerank", "llm"]
@@ -73,6 +75,11 @@ def open_own(component: Component, kind: str, options: Mapping[str, Any], expect
     make = _imported(component, path)
     try:
         own = make(**options)
+    except ValidationError as error:  # in full it would quote the options, of which one may be a key
+        what = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ConfigurationError(
+            f"{component} {path!r} can not be made with the options {sorted(options)}: {what}"
+        ) from None
     except Exception as error:
         raise ConfigurationError(
             f"{component} {path!r} can not be made with the options {sorted(options)}: {type(error).__name__}: {error}"

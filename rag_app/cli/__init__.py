@@ -14,5 +14,7 @@ def main() -> None:
     try:
         app()
     except RagAppError as error:
-        sys.stderr.write(f"rag-app: {error}\n")
+        from rag_app.schema.terminal import plain
+
+        sys.stderr.write(f"rag-app: {plain(str(error))}\n")
         sys.exit(1)

@@ -63,13 +63,13 @@ def converse(application: RagApp, tenant: str, lines: Iterator[str]) -> None:
 def answer_aloud(application: RagApp, tenant: str, question: str, history: list[ChatMessage]) -> Answer:
     """Print an answer while it is written, then its sources; return it."""
     from rag_app.schema import Answer, Delta, Retrieved
-    from rag_app.schema.terminal import isolated
+    from rag_app.schema.terminal import isolated, plain
 
     for event in application.stream_answer(question, tenant=tenant, history=history):
         if isinstance(event, Retrieved) and event.question != question:
             typer.echo(f"(read as: {isolated(event.question)})")
         elif isinstance(event, Delta):
-            typer.echo(event.text, nl=False)
+            typer.echo(plain(event.text), nl=False)
         elif isinstance(event, Answer):
             answer = event
     typer.echo("")

@@ -47,6 +47,7 @@ def init(
 
     if file.exists() and not force:
         raise InvalidInputError(f"{file} exists: name another file, or add --force to overwrite it")
+    file.touch(mode=0o600)  # keys and passwords may come to stand in it
     file.write_text(template(), "utf-8")
     typer.echo(f"{file}: take away the # of what you change, and set RAG_APP_CONFIG={file} or pass --config {file}")
 

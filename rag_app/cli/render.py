@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rag_app.schema import IngestReport, RetrievalResult
-from rag_app.schema.terminal import isolated
+from rag_app.schema.terminal import isolated, plain
 from rag_app.trace import ChunkTrace, Ranked
 
 
@@ -38,7 +38,7 @@ def render_ingestion(report: IngestReport, *, prune: bool = False) -> str:
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.chunks} chunks "
         f"written, {report.deleted} deleted, {len(report.skipped)} skipped, in {report.seconds:.1f} s"
     ]
-    lines += [f"  skipped {entry.origin}: {entry.reason}" for entry in report.skipped]
+    lines += [f"  skipped {plain(entry.origin)}: {plain(entry.reason)}" for entry in report.skipped]
     if prune and report.skipped:
         lines.append("  nothing was pruned, as what was skipped may be stored already")
     return "\n".join(lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +11,7 @@ from pydantic import SecretStr
 from pydantic_settings import EnvSettingsSource
 
 from rag_app.config.settings import PROFILES, Settings, load_settings, read_yaml
-
-# Of options of a class of one's own nobody says which are secret.
-_SECRET = re.compile(r"key|secret|password|token|url|dsn", re.IGNORECASE)
+from rag_app.errors import without_credentials
 
 
 class Effective(NamedTuple):
@@ -78,8 +75,11 @@ def _holds(values: Any, path: tuple[str, ...]) -> bool:
 
 
 def _shown(path: tuple[str, ...], value: Any) -> Any:
-    if isinstance(value, SecretStr) or ("options" in path and _SECRET.search(path[-1])):
+    of_own_class = "options" in path  # nobody says which of these are secret, so their texts all may be
+    if isinstance(value, SecretStr) or (of_own_class and value and not isinstance(value, int | float)):
         return "*****"
+    if isinstance(value, str) and "://" in value:
+        return without_credentials(value)
     if isinstance(value, Path):
         return str(value)
     return list(value) if isinstance(value, tuple) else value

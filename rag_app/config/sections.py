@@ -77,7 +77,7 @@ class EmbeddingSettings(_Section):
     text_prefix: str = ""
     batch_size: PositiveInt = 64
     timeout_s: PositiveFloat = 10
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={}, repr=False)  # one of them may be a key
 
     @model_validator(mode="after")
     def _only_own_have_options(self) -> EmbeddingSettings:
@@ -96,7 +96,7 @@ class LegSettings(_Section):
 
     kind: LegKind
     weight: PositiveFloat = 1.0
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={}, repr=False)  # one of them may be a key
 
 
 class ExpansionSettings(_Section):
@@ -187,7 +187,7 @@ class RerankSettings(_Section):
     load_timeout_s: PositiveFloat = 120
     retry_after_s: PositiveFloat = 30
     cache_size: int = Field(default=10_000, ge=0)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={}, repr=False)  # one of them may be a key
 
     @model_validator(mode="after")
     def _only_own_have_options(self) -> RerankSettings:
@@ -224,7 +224,7 @@ class LLMSettings(_Section):
     retries: int = Field(default=2, ge=0, le=10)
     max_tokens: PositiveInt = 1024
     temperature: float = Field(default=0.2, ge=0, le=2)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={}, repr=False)  # one of them may be a key
 
     @model_validator(mode="after")
     def _only_own_have_options(self) -> LLMSettings:

@@ -13,6 +13,9 @@ from types import TracebackType
 from rag_app.conversion.formats import Converted
 from rag_app.errors import ReadError
 
+# What an interpreter needs to start and libraries to load; keys and passwords are none of a document's business.
+_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+
 
 class Converter:
     """Converts files in a process of its own, so that no file can crash, stall or bloat the caller's.
@@ -88,7 +91,7 @@ class Converter:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}, "PYTHONPATH": path},
         )
 
     def _how_it_ended(self) -> str:

@@ -96,6 +96,11 @@ def failures_explained(model: str) -> Iterator[None]:
                 f"`rag-app models export {model} --int8`, or run fewer processes",
                 "out of memory",
             ) from error
+        if "trust_remote_code" in str(error):
+            raise ComponentError(
+                f"the model {model!r} needs code of its own to be run, which is never done: take another model",
+                "wrong format",
+            ) from error
         again = "" if Path(model).is_dir() else f", with `rag-app models pull {model}`"
         raise ComponentError(
             f"the files of the model {model!r} can not be read ({type(error).__name__}): replace them{again}",

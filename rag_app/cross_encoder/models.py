@@ -12,7 +12,7 @@ from types import ModuleType
 
 import platformdirs
 
-from rag_app.errors import ComponentError, unknown_name
+from rag_app.errors import ComponentError, unknown_name, without_credentials
 
 ALIASES = {
     "base": "BAAI/bge-reranker-base",
@@ -146,11 +146,6 @@ def is_int8_export(folder: Path) -> bool:
 def int8_folder(folder: Path) -> Path:
     """Return the folder that holds, or would hold, the int8 export of a model."""
     return folder if is_int8_export(folder) else own_cache() / "int8" / fingerprint(folder)
-
-
-def without_credentials(text: str) -> str:
-    """Return `text` with the user and the password of every URL in it hidden."""
-    return re.sub(r"(\b[a-z][a-z0-9+.-]*://)?\S+@", r"\1***@", text, flags=re.IGNORECASE)
 
 
 def _id_on_the_hub(model: str) -> str:

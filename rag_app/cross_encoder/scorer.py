@@ -45,7 +45,7 @@ class PairTokenizer:
     def __init__(self, folder: str, max_length: int) -> None:
         from transformers import AutoTokenizer
 
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         self._max_length = min(max_length, self._tokenizer.model_max_length)
 
     def pairs(self, query: str, passages: Sequence[str]) -> list[Features]:

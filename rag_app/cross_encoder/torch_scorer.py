@@ -62,16 +62,36 @@ def load_classifier(folder: Path) -> PreTrainedModel:
     """Load a sequence classifier of one label in fp32, ready for inference.
 
     Raises:
-        ComponentError: it has another number of labels, or weights are missing from its files.
+        ComponentError: it has another number of labels, weights are missing from its files or not in safetensors, or
+            it asks for code of its own to be run.
     """
-    labels = AutoConfig.from_pretrained(folder, local_files_only=True).num_labels
-    if labels != 1:
-        raise ComponentError(f"the model in {folder} has {labels} labels; a reranker has one", "wrong architecture")
+    if not any(folder.glob("*.safetensors")):
+        raise ComponentError(
+            f"{folder} has no weights in safetensors, and no others are read: take another model", "wrong format"
+        )
+    # Left out, `trust_remote_code` means that the terminal is asked whether to run the model's own code.
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if config.num_labels != 1:
+        raise ComponentError(
+            f"the model in {folder} has {config.num_labels} labels; a reranker has one", "wrong architecture"
+        )
+    if "/" in str(config._attn_implementation):
+        raise ComponentError(
+            f"the model in {folder} asks for a kernel from the hub ({config._attn_implementation}), and no code of a "
+            "model's is run: take attn_implementation out of its config.json, or take another model",
+            "wrong format",
+        )
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model, loaded = AutoModelForSequenceClassification.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            folder,
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
     finally:
         if bars:

@@ -6,8 +6,9 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from rag_app.cross_encoder.models import INSTALL, without_credentials
+from rag_app.cross_encoder.models import INSTALL
 from rag_app.doctor.findings import Check
+from rag_app.errors import without_credentials
 
 _CORE = ("rag-app", "llama-index-core")
 _EXTRA = ("torch", "transformers", "onnxruntime")

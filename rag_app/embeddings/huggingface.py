@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import threading
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from llama_index.embeddings.huggingface import HuggingFaceEmbedding
@@ -16,10 +17,10 @@ from rag_app.errors import ConfigurationError
 
 
 def open_with(options: EmbeddingOptions) -> Embedding:
-    """Load the model.
+    """Load the model; none of its own code is run, and pickled weights are read as numbers alone.
 
     Raises:
-        ConfigurationError: it can not be loaded, or its vectors have another length than `dim`.
+        ConfigurationError: it can not be loaded, needs code of its own, or its vectors have another length than `dim`.
     """
     try:
         model = LocalEmbedding(
@@ -27,9 +28,19 @@ def open_with(options: EmbeddingOptions) -> Embedding:
             query_instruction=options.query_prefix,
             text_instruction=options.text_prefix,
             embed_batch_size=options.batch_size,
+            trust_remote_code=False,
         )
         dim = len(model.get_query_embedding("سلام"))
     except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise ConfigurationError(
+                f"the embedding {options.model!r} needs code of its own to be run, which is never done: take another"
+            ) from error
+        if isinstance(error, UnpicklingError):
+            raise ConfigurationError(
+                f"the weights of the embedding {options.model!r} are pickled and hold more than numbers, and such are "
+                "never loaded: take weights in safetensors"
+            ) from error
         raise ConfigurationError(
             f"the embedding {options.model!r} can not be loaded ({type(error).__name__}): name the folder of a model "
             "for sentence-transformers as embedding.model, or let the hub be reached once (HF_ENDPOINT, HTTPS_PROXY)"

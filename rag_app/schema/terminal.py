@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rag_app.schema.result import RetrievalResult
 
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")  # lines and tabs stay
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"  # keep right-to-left text from reordering what stands beside it
 
 
@@ -43,4 +45,10 @@ def notes(result: RetrievalResult) -> list[str]:
 
 def isolated(text: str) -> str:
     """Return `text` so that right-to-left letters in it do not reorder what stands beside it."""
-    return f"{_ISOLATE}{text}{_END_ISOLATE}" if text and not text.isascii() else text
+    shown = plain(text)
+    return f"{_ISOLATE}{shown}{_END_ISOLATE}" if shown and not shown.isascii() else shown
+
+
+def plain(text: str) -> str:
+    """Return `text` without what steers a terminal: what documents hold is shown, and does nothing."""
+    return _CONTROL.sub("\ufffd", text)

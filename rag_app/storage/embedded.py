@@ -23,7 +23,7 @@ _in_use: set[Path] = set()
 def start_embedded(data_dir: Path) -> str:
     """Start PostgreSQL on `data_dir`, or join the server that already runs there, and return its URL.
 
-    The server listens on a Unix socket alone and stops with the last process that uses it.
+    The server listens on a Unix socket alone, for this user alone, and stops with the last process that uses it.
 
     Raises:
         EmbeddedDatabaseError: the folder can not be used, or the server does not start on it.
@@ -38,11 +38,12 @@ def start_embedded(data_dir: Path) -> str:
         with _one_start:
             with PostgresServer._lock:  # else a folder that another process is just making looks damaged
                 _check_folder(pgdata)
-            pgdata.parent.mkdir(parents=True, exist_ok=True)
+            pgdata.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             server = get_server(pgdata)
             info = server._postmaster_info
             if info is None or not info.is_running() or not (pgdata / "postmaster.pid").exists():
                 server.start()  # get_server remembers a server that did not start, or has stopped since
+            _keep_private(server.get_postmaster_info().socket_path)
             _in_use.add(pgdata)
             atexit.unregister(_forget_killed)  # the last to be registered runs first, and this must: before the server
             atexit.register(_forget_killed)  # is asked to stop if no other process uses it
@@ -53,6 +54,12 @@ def start_embedded(data_dir: Path) -> str:
             f"the embedded PostgreSQL does not start on {pgdata}: {type(error).__name__}: {cause}. Its log is "
             f"{pgdata / 'log'}. Restore the folder from a backup, or name another data_dir and ingest again"
         ) from error
+
+
+def _keep_private(socket: Path | None) -> None:
+    """Let this user alone connect: no password is asked, and with a long path the socket is in a folder for all."""
+    if socket is not None and socket.stat().st_mode & 0o077:
+        socket.chmod(0o700)
 
 
 def _check_folder(pgdata: Path) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from rag_app.cross_encoder import ALIASES, ModelSpec, find_model, int8_folder, load_model
-from rag_app.cross_encoder.models import INT8_FILE, without_credentials
+from rag_app.cross_encoder.models import INT8_FILE
 from rag_app.cross_encoder.precision import agreement
 from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
-from rag_app.errors import ComponentError, InvalidInputError
+from rag_app.errors import ComponentError, InvalidInputError, without_credentials
 from rag_app.postprocessors.cross_encoder import calibrated
 from tests.cli.test_cli import run
 from tests.hub import COMMIT, Hub, files_of, serve_hub
