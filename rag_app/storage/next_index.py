@@ -22,8 +22,10 @@ _TARGET = text("SELECT substr(name, 6) AS name, value FROM rag_app.index_setting
 _AIM = text("INSERT INTO rag_app.index_settings VALUES (:name, :value)")
 _FORGET = text("DELETE FROM rag_app.index_settings WHERE name LIKE 'next.%'")
 _DROP = "DROP TABLE IF EXISTS rag_app.next_chunks, rag_app.next_tenants"
+# In databases of the first version vectors lie outside the row, where an exact scan is slow.
 _CREATE = """
     CREATE TABLE rag_app.next_chunks (LIKE rag_app.data_chunks INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING STORAGE);
+    ALTER TABLE rag_app.next_chunks ALTER COLUMN embedding SET STORAGE PLAIN;
     CREATE TABLE rag_app.next_tenants (tenant text PRIMARY KEY, generation bigint NOT NULL);
     ALTER TABLE rag_app.next_chunks ENABLE ROW LEVEL SECURITY;
     ALTER TABLE rag_app.next_chunks FORCE ROW LEVEL SECURITY;
