@@ -13,6 +13,9 @@ from llama_index.core.schema import Document
 from rag_app.errors import InvalidInputError, ReadError
 from rag_app.schema import Skipped, checked_name
 
+MAX_METADATA_CHARS = 50_000
+MAX_FIELDS = 1000
+
 Read = Document | Skipped
 
 _UNSTORABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000|[\ud800-\udfff]")  # in JSON: a NUL or a lone surrogate
@@ -51,17 +54,24 @@ def make_document(
             raise ReadError(f"the {name} must be a string, not {type(value).__name__}")
     if not text.strip():
         raise ReadError("the document has no text")
-    return Document(
-        id_=doc_id,
-        text=_storable("text", text),
-        metadata={
-            **_storable("metadata", dict(metadata)),
-            **kind,
-            "doc_id": doc_id,
-            "source": source,
-            "title": _storable("title", title),
-        },
-    )
+    stored_text = _storable("text", text)
+    held = {
+        **_storable("metadata", dict(metadata)),
+        **kind,
+        "doc_id": doc_id,
+        "source": source,
+        "title": _storable("title", title),
+    }
+    _refuse_too_much(held)
+    return Document(id_=doc_id, text=stored_text, metadata=held)
+
+
+def _refuse_too_much(metadata: Mapping[str, Any]) -> None:
+    """Raise an error for a title and metadata that would swell every chunk of the document, for each holds them."""
+    if len(metadata) > MAX_FIELDS:
+        raise ReadError(f"the metadata has {len(metadata)} fields; the limit is {MAX_FIELDS}")
+    if (size := len(json.dumps(metadata, ensure_ascii=False))) > MAX_METADATA_CHARS:
+        raise ReadError(f"the title and the metadata have {size} characters as JSON; the limit is {MAX_METADATA_CHARS}")
 
 
 def _storable(name: str, value: Any) -> Any:
