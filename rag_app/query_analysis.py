@@ -14,6 +14,7 @@ from rag_app.errors import ConfigurationError, unknown_name
 from rag_app.persian import PersianAnalyzer
 from rag_app.persian.language import CONNECTIVES, QUESTION_MARKS, QUESTION_WORDS, detect_language
 from rag_app.schema import QueryAnalysis
+from rag_app.yaml_file import load_yaml
 
 _SHORTEST_STEM, _LONGEST_ENDING = 4, 5  # letters: «قیمت» is in «قیمتهاشون», but «پست» is not in «پسته»
 _KEYS = ("phrases", "sources")
@@ -25,10 +26,7 @@ def read_intents(file: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: the file is missing, is no YAML, or holds no mapping.
     """
-    try:
-        content = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"the intents file {file} can not be read: {error}") from error
+    content = load_yaml(file, "intents file")
     if not isinstance(content, dict):
         raise ConfigurationError(f"the intents file {file} must map intents to phrases and sources")
     return content

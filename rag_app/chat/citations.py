@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 _NUMBERS = r"\s*\d{1,3}(?:\s*[,،]\s*\d{1,3})*\s*"
-_CITATION = re.compile(rf"([ \t]*)\[({_NUMBERS})\]")
+# The look-behinds keep a long run of white space from being tried at each of its characters.
+_CITATION = re.compile(rf"(?<![ \t])([ \t]*+)\[({_NUMBERS})\]")
 _NUMBER = re.compile(r"\d+")
 # What may become a citation with the next piece, and the white space that would go with it.
-_UNFINISHED = re.compile(r"[ \t]*(?:\[[\s\d,،]{0,40})?\Z")
+_UNFINISHED = re.compile(r"(?<![ \t])[ \t]*+(?:\[[\s\d,،]{0,40})?\Z")
 
 
 class Citations:

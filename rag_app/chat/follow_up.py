@@ -18,6 +18,7 @@ from rag_app.persian.references import reference_in, subject_of
 logger = get_logger(__name__)
 
 Kind = Literal["as typed", "by rules", "by the LLM"]
+_ALONE = 2000  # characters from which a question is taken to stand alone
 _LONGEST = 500  # characters of a question that an LLM rewrote
 _INSTRUCTION = """\
 Rewrite the customer's last message as one question that can be understood without the conversation before it. Keep its
@@ -93,6 +94,8 @@ def by_rules(question: str, before: Sequence[str]) -> Understood | None:
         question: as typed.
         before: the user's messages before it, oldest first.
     """
+    if len(question) > _ALONE:
+        return Understood(question, "as typed", "it is long enough to stand alone")
     subject, standing = _spoken_of(before)
     if not before or (reference := reference_in(question)) is None:
         return Understood(question, "as typed", "it stands alone")

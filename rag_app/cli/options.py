@@ -58,9 +58,9 @@ def parsed_filters(given: list[str] | None) -> dict[str, Any] | None:
     for entry in given or ():
         key, separator, value = entry.partition("=")
         if not separator:
-            raise InvalidInputError(f"a filter is KEY=TEXT or KEY:=JSON, not {entry!r}")
+            raise InvalidInputError(f"a filter is KEY=TEXT or KEY:=JSON, not {entry!r:.200}")
         try:
             filters[key.removesuffix(":")] = json.loads(value) if key.endswith(":") else value
-        except ValueError as error:
-            raise InvalidInputError(f"the filter {entry!r} holds no JSON behind := : {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise InvalidInputError(f"the filter {entry!r:.200} holds no JSON behind := : {error}") from error
     return filters or None

@@ -133,15 +133,11 @@ def read_yaml(file: Path) -> dict[str, Any]:
     Raises:
         ConfigurationError: it is missing or no YAML.
     """
-    import yaml
+    from rag_app.yaml_file import load_yaml
 
     if not file.is_file():
         raise ConfigurationError(f"the configuration file {file} does not exist")
-    try:
-        with file.open(encoding="utf-8") as stream:  # of a stream, errors quote no line, which may hold a password
-            content = yaml.safe_load(stream)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"the configuration file {file} is not YAML: {error}") from error
+    content = load_yaml(file, "configuration file")
     if content is None:
         return {}
     if not isinstance(content, dict):

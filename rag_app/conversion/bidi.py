@@ -38,18 +38,15 @@ def logical_order(seen: Sequence[str], *, right_to_left: bool) -> list[tuple[str
 def _turned(seen: Sequence[str], kinds: Sequence[str]) -> list[tuple[str, bool]]:
     """Return the parts from right to left, but for numbers and for letters that are read from left to right."""
     kept: list[tuple[int, int]] = []
-    start = 0
     for first, last in _stretches(kinds, lambda kind: kind != "R", "LN"):
         kept += [(first, last)] if "L" in kinds[first:last] else _numbers(seen, kinds, first, last)
     ordered: list[tuple[str, bool]] = []
-    for first, last in kept:
-        ordered = (
-            [(part, False) for part in seen[first:last]]
-            + [(part, True) for part in reversed(seen[start:first])]
-            + ordered
-        )
-        start = last
-    return [(part, True) for part in reversed(seen[start:])] + ordered
+    end = len(seen)
+    for first, last in reversed(kept):
+        ordered += [(part, True) for part in reversed(seen[last:end])]
+        ordered += [(part, False) for part in seen[first:last]]
+        end = first
+    return ordered + [(part, True) for part in reversed(seen[:end])]
 
 
 def _stretches(kinds: Sequence[str], belongs: Callable[[str], bool], ends: str) -> list[tuple[int, int]]:

@@ -15,6 +15,8 @@ _UNREAD = ["script", "style", "noscript", "template", "nav", "iframe", "svg", "o
 _BLOCKS = ["summary", "details", "dt", "dd", "address", "legend", "label", "option", "textarea", "button", "figcaption"]
 _DEEPEST = 200  # levels of elements; what is below is read as its text alone
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+# What shortens white space in Markdown takes the square of its length.
+_LONG_BLANK = re.compile(r"([ \t\r\n]{200})[ \t\r\n]+")
 _ABSOLUTE = re.compile(r"(?:https?|mailto|tel):")
 
 
@@ -68,6 +70,8 @@ def markdown_of(html: str, title: str = "") -> Converted:
     named = soup.title.get_text() if soup.title else ""
     for tag in soup.find_all("title"):
         tag.decompose()
+    for piece in soup.find_all(string=_LONG_BLANK):
+        piece.replace_with(type(piece)(_LONG_BLANK.sub(r"\1", piece)))
     _flatten(soup)
     for table in soup.find_all("table"):
         if table.find("table"):  # it lays the page out

@@ -11,7 +11,7 @@ from rag_app.persian import fold, sentence_spans
 
 _FIELD = re.compile(r"[^:|#.؟?!\n]{1,40}: \S[^\n]*\n")
 _HEADING = re.compile(r"#{1,6}\s+")
-_RULE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?")  # what stands between a table's header and its rows
+_RULE = re.compile(r"[\s:|]*+-[\s:|-]*+")  # what stands between a table's header and its rows
 _ITEM = re.compile(r"(?:[-*•●▪■◦○▸►✓✔✅–—+]\ufe0f?|\(?[\d۰-۹٠-٩]{1,3}[.)\-ـ])\s+")
 _STRUCTURE = re.compile(r"^[ \t]*(?:#{1,6}\s|\|)", re.MULTILINE)  # which answers of the FAQ do not have
 _CITATION = re.compile(r"\[([\d۰-۹٠-٩]+)\]")

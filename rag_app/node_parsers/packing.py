@@ -9,7 +9,7 @@ from rag_app.persian.sentences import CUTS, Span
 from rag_app.schema import TokenCounter
 
 _HEADING = re.compile(r"[ \t]{0,3}#{1,6}\s")
-_DELIMITER_ROW = r"[ \t]*\|[ \t:|-]*-[ \t:|-]*(?:\n|$)"
+_DELIMITER_ROW = r"[ \t]*\|[ \t:|]*+-[ \t:|-]*+(?:\n|$)"
 _TABLE_HEADER = re.compile(rf"{_DELIMITER_ROW}|[ \t]*\|[^\n]*\n{_DELIMITER_ROW}")
 _MOST_TOKENS_OF_A_CHARACTER = 4
 

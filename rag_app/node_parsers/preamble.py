@@ -11,7 +11,7 @@ PREAMBLE = "preamble"
 """The metadata key under which a node holds the lines."""
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*)")
-_DELIMITER_ROW = re.compile(r"\|[ \t:|-]*-[ \t:|-]*$")
+_DELIMITER_ROW = re.compile(r"\|[ \t:|]*+-[ \t:|-]*+$")
 
 
 def preambles(text: str, sentences: Sequence[Span], title: str) -> list[tuple[str, ...]]:

@@ -14,7 +14,7 @@ from rag_app.persian.sentences import Span
 
 _NO_FIELDS = {"doc_id", "source", "title", "kind", "tenant", PREAMBLE}
 # A sum of money ends in noughts; a code, a year or a telephone number seldom does.
-_MONEY = re.compile(r"[1-9۱-۹]\d{2,}(?:00|۰۰)")
+_MONEY = re.compile(r"[1-9۱-۹]\d{2,20}(?:00|۰۰)")
 
 
 class RecordNodeParser(WholeNodeParser):

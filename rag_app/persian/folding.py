@@ -40,7 +40,18 @@ class _FoldingTable(dict[int, str | None]):
 _TABLE = _FoldingTable()
 
 
+# The time to sort marks that stand in a row grows with the square of their number, so text is folded in pieces of so
+# many characters. Where a piece ends changes nothing, as no mark that is sorted is kept.
+_PIECE = 256
+
+
 def fold(text: str) -> str:
     """Return `text` with letters, digits, half-spaces and case unified and diacritics removed; idempotent."""
+    if len(text) <= _PIECE:
+        return _folded(text)
+    return "".join([_folded(text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)])
+
+
+def _folded(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return decomposed.translate(_TABLE)

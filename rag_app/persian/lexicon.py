@@ -16,6 +16,7 @@ from rag_app.persian.frequencies import hazm_data
 from rag_app.persian.inflection import stem
 from rag_app.persian.packed import PackedWords
 from rag_app.persian.words import Words
+from rag_app.yaml_file import load_yaml
 
 _SECTIONS = ("synonyms", "courtesies")
 Entries = Mapping[str, Sequence[Any]]
@@ -117,10 +118,7 @@ def _shipped() -> Entries:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        given = yaml.safe_load(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"the lexicon {file} can not be read: {error}") from error
+    given = load_yaml(file, "lexicon")
     given = {} if given is None else given
     _check(given, str(file), (*_SECTIONS, "tenants"))
     tenants = given.get("tenants", {})

@@ -12,7 +12,7 @@ from rag_app.persian.said import Role, Said, SaidWord
 
 _MOST_SUBJECT_WORDS = 8
 _FRAGMENT_WORDS, _OBJECT_WORDS = 4, 2
-_ASKING_END = re.compile(r"[\s؟?!.،,]+$")
+_ASKING_END = re.compile(r"(?<![\s؟?!.،,])[\s؟?!.،,]++$")  # tried once for each run, not at each of its characters
 _LINKING = re.compile(r"^[\s،,]*")
 _TELLING = (Role.SUBJECT, Role.POSSESSED)
 

@@ -20,7 +20,8 @@ from rag_app.persian.language import CONNECTIVES, QUESTION_WORDS, detect_languag
 _MARKS = "\u0640\u064b-\u065f\u0670\u200b-\u200d"
 _WORD = re.compile(rf"\w[\w{_MARKS}]*(?:['’]\w+)?")
 _CLITIC = re.compile(r"^(.{3,}?)ی?(?:ا?شون|ا?شان|ا?ش)(?:و|رو|م|ه)?$")
-_HALF_SPACED_CLITIC = re.compile(rf"^(.{{2,}}?)[{_MARKS}]+ی?(?:ا?شون|ا?شان|ا?ش)(?:و|رو|م|ه)?$")
+# The look-behind keeps a long run of marks from being tried at each of them.
+_HALF_SPACED_CLITIC = re.compile(rf"^(.{{2,}}?)(?<![{_MARKS}])[{_MARKS}]++ی?(?:ا?شون|ا?شان|ا?ش)(?:و|رو|م|ه)?$")
 _NOUN_OF_VERB = re.compile(r"(?<!ه)ایش$")  # «گنجایش»
 _LATIN_CLITIC = re.compile(r"^(.{3,}?)(?:[aei]|ya|ye)?sh(?:oo?n|un|an)?(?:o|ro|am|e)?$")
 _CLITIC_ALONE = frozenset(["ش", "اش", "شون", "شان", "اشون", "اشان", "esh", "ash", "eshun"])

@@ -32,7 +32,7 @@ CUTS = (
     re.compile(r"(?<=[؛;:])\s+"),
     re.compile(r"\|\s*"),
     re.compile(r"(?<=[،,])\s+"),
-    re.compile(r"(?<![\d\s])\s+|\s++(?!\d)"),
+    re.compile(r"(?<![\d\s])\s+|(?<!\s)\s++(?!\d)"),
     re.compile(r"\s+"),
     re.compile(r"[^\s|]+|[\s|]+"),
     re.compile(r"\d+(?:[.,/:٬٫]\d+)*|\D+"),

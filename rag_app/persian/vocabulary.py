@@ -34,6 +34,7 @@ _MOST_MATCHES = 64
 _REMEMBERED = 0.33  # of the vocabulary's own memory, for what words were found to stand for
 _MOST_WORDS = 500  # of a question; a longer text is searched by these, as each costs time
 _SHORTEST_PART = 2
+_LONGEST = 64  # letters of a word that is taken apart; only one of many half-spaces is longer
 _LATIN = re.compile(r"[a-z]+")
 _stem = lru_cache(maxsize=4096)(stem)  # synonyms, and the common words of questions, come again and again
 
@@ -102,7 +103,7 @@ class Vocabulary:
         """
         asked = self._analyzer.forms(question)
         split = [part for forms in asked[:_MOST_WORDS] for part in self._parts(*forms)]
-        typed = self._lexicon.without_courtesies(split)
+        typed = self._lexicon.without_courtesies(split[:_MOST_WORDS])
         places = [self._place(word) for word in typed]
         matches = self._alike(typed, places, english=detect_language(question) == "en")
         self._add_joined(typed, matches)
@@ -118,9 +119,12 @@ class Vocabulary:
     def _parts(self, word: str, *parts: str) -> tuple[str, ...]:
         """Return the parts of a word if the texts hold them alone.
 
-        They are those between its half-spaces, or two of a word that nobody knows: a space was left out.
+        They are those between its half-spaces, or two of a word that nobody knows: a space was left out. A word of very
+        many half-spaces is always taken apart.
         """
         parts = parts or self._lexicon.parts(word)
+        if len(word) > _LONGEST:
+            return parts or (word,)
         if parts and all(self._count(part) for part in parts):
             return (word,) if any(self._count_at[place] for place in self.words.of_stem(_stem(word))) else parts
         if self._is_known(word) or _LATIN.fullmatch(word) or not word.isalpha() or self._base(word):

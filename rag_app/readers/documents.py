@@ -13,6 +13,9 @@ from llama_index.core.schema import Document
 from rag_app.errors import InvalidInputError, ReadError
 from rag_app.schema import Skipped, checked_name
 
+MAX_METADATA_CHARS = 50_000
+MAX_FIELDS = 1000
+
 Read = Document | Skipped
 
 _UNSTORABLE = re.compile(r"(?<!\\)(?:\\\\)*\\u0000|[\ud800-\udfff]")  # in JSON: a NUL or a lone surrogate
@@ -33,7 +36,7 @@ def skipped(origin: str, reason: str) -> Skipped:
 
 def named_by(name: str, text: str) -> str:
     """Return an id for what has none: by a text of its own, so that rows may be inserted and moved."""
-    return f"{name}#{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{name}#{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def make_document(
@@ -51,25 +54,22 @@ def make_document(
             raise ReadError(f"the {name} must be a string, not {type(value).__name__}")
     if not text.strip():
         raise ReadError("the document has no text")
-    return Document(
-        id_=doc_id,
-        text=_storable("text", text),
-        metadata={
-            **_storable("metadata", dict(metadata)),
-            **kind,
-            "doc_id": doc_id,
-            "source": source,
-            "title": _storable("title", title),
-        },
-    )
+    _as_json("text", text)
+    named = _as_json("title", title)
+    held = _as_json("metadata", {**metadata, **kind, "doc_id": doc_id, "source": source})
+    if len(metadata) > MAX_FIELDS:
+        raise ReadError(f"the metadata has {len(metadata)} fields; the limit is {MAX_FIELDS}")
+    if (size := len(named) + len(held)) > MAX_METADATA_CHARS:  # each chunk of the document has a copy
+        raise ReadError(f"the title and the metadata have {size} characters as JSON; the limit is {MAX_METADATA_CHARS}")
+    return Document(id_=doc_id, text=text, metadata={**json.loads(held), "title": title})
 
 
-def _storable(name: str, value: Any) -> Any:
-    """Return `value` as it will come back from the database, or say why it can not be stored."""
+def _as_json(name: str, value: Any) -> str:
+    """Return `value` as the database will give it back, in JSON, or say why it can not be stored."""
     try:
         stored = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ReadError(f"the {name} can not be stored as JSON: {error}") from error
     if _UNSTORABLE.search(stored):
         raise ReadError(f"the {name} holds NUL characters or lone surrogates, which no database stores")
-    return json.loads(stored)
+    return stored

@@ -53,7 +53,12 @@ def read(items: Iterable[Item], *, source: str | None = None, max_file_mb: float
 def _origin(item: object) -> str:
     if isinstance(item, Document):
         return item.node_id
-    return str(item.get("id") or item.get("_id") or "record") if isinstance(item, Mapping) else type(item).__name__
+    if not isinstance(item, Mapping):
+        return type(item).__name__
+    try:
+        return f"{item.get('id') or item.get('_id') or 'record'!s:.200}"
+    except (ValueError, RecursionError):  # Python writes no number of more than 4300 digits, and nothing too deep
+        return "record"
 
 
 def _read_path(path: Path, source: str | None, max_file_mb: float, readers: Mapping[str, Reader]) -> Iterator[Read]:

@@ -75,7 +75,12 @@ def _string(value: Any) -> Any:
     """Return a whole number as a string, nothing as an empty one, and anything else as it is."""
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    try:
+        return str(value)
+    except ValueError as error:  # of more than 4300 digits
+        raise ReadError("an id, title, source, question or answer is a number of thousands of digits") from error
 
 
 def _source(item: Mapping[str, Any], source: str | None) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from textwrap import shorten
 
 from llama_index.core.schema import Document
 
@@ -22,9 +24,10 @@ _ID_NAMES = ("id", "شناسه")
 _CODE_NAMES = ("sku", "code", "کد", "کد محصول", "کد کالا")
 _SOURCE_NAMES = ("source",)
 _LONG_CELL = 200  # characters from which a cell is text to read rather than a field
+_SHOWN = 300  # characters of a note that lists columns
 
 Row = Mapping[str, str]
-"""A row's cells, none of them None, by the names in the first line."""
+"""A row's cells by the names in the first line; those that a short row leaves out are empty."""
 
 
 def read_csv(file: Opened) -> Iterator[Read]:
@@ -32,16 +35,16 @@ def read_csv(file: Opened) -> Iterator[Read]:
 
     Its documents' ids begin with the file's name.
     """
-    rows = csv.DictReader(io.StringIO(file.text()), restval="")
-    origin = file.origin
+    rows, origin = csv.reader(io.StringIO(file.text())), file.origin
     try:
-        columns = {_plain(column): column for column in rows.fieldnames or ()}
+        names = next(filter(None, rows), [])
     except csv.Error as error:
         yield skipped(origin, f"the first line is not CSV: {error}")
         return
+    columns = {_plain(name): name for name in names}
     make = _row_reader(columns)
     if make is None:
-        found = ", ".join(columns) or "none"
+        found = shorten(", ".join(columns) or "none", _SHOWN, placeholder="…")
         yield skipped(
             origin,
             "a CSV file needs the columns question and answer (or پرسش and پاسخ), or a column title or name (or عنوان, "
@@ -50,13 +53,13 @@ def read_csv(file: Opened) -> Iterator[Read]:
         return
     while True:
         try:
-            row = next(rows, None)
+            cells = next(filter(None, rows), None)
         except csv.Error as error:
-            yield skipped(f"{origin}:{rows.reader.line_num}", f"the line is not CSV: {error}")
+            yield skipped(f"{origin}:{rows.line_num}", f"the line is not CSV: {error}")
             continue
-        if row is None:
+        if cells is None:
             return
-        yield guarded(partial(_checked, make, row, file.name, file.source), f"{origin}:{rows.line_num}")
+        yield guarded(partial(_checked, make, names, cells, file.name, file.source), f"{origin}:{rows.line_num}")
 
 
 def _plain(column: str) -> str:
@@ -82,11 +85,11 @@ def _row_reader(columns: Mapping[str, str]) -> RowReader | None:
     return None
 
 
-def _checked(make: RowReader, row: dict[str | None, str | list[str]], name: str, source: str) -> Document:
-    if any(cell.strip() for cell in row.get(None, ())):
+def _checked(make: RowReader, names: Sequence[str], cells: Sequence[str], name: str, source: str) -> Document:
+    if any(cell.strip() for cell in cells[len(names) :]):
         raise ReadError("the row has more cells than there are columns; put quotes around cells that hold commas")
-    cells = {column: cell.strip() for column, cell in row.items() if column is not None and isinstance(cell, str)}
-    return make(cells, name, source)
+    held = zip(names, map(str.strip, cells), strict=False)  # no more than the row has, however many columns there are
+    return make(defaultdict(str, held), name, source)
 
 
 def _pair(question: str, answer: str, row: Row, name: str, source: str) -> Document:

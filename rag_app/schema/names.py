@@ -29,5 +29,5 @@ def checked_name(what: str, value: object) -> str:
 def _shown(value: object) -> str:
     try:
         return f"{value!r:.80}"
-    except ValueError:  # Python writes no number of more than 4300 digits
-        return "a number of thousands of digits"
+    except (ValueError, RecursionError):  # Python writes no number of more than 4300 digits, and nothing too deep
+        return "one that can not be written out"

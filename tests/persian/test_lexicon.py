@@ -114,7 +114,7 @@ def test_a_file_may_add_nothing(write: Write, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("synonyms: [", "can not be read"),
+        ("synonyms: [", "is not YAML"),
         ("[a, b]", "must map synonyms and courtesies to lists, not be a list"),
         ("no", "must map synonyms and courtesies to lists, not be a bool"),
         ("synonims: []", "unknown section 'synonims': did you mean 'synonyms'?"),
@@ -146,7 +146,7 @@ def test_a_file_that_can_not_be_used_names_itself_and_the_place(write: Write, te
 
 def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\x00")
-    for name in ("none.yaml", "bad.yaml", "."):
-        with pytest.raises(ConfigurationError, match="can not be read") as raised:
+    for name, reason in (("none.yaml", "can not be read"), ("bad.yaml", "is not YAML"), (".", "can not be read")):
+        with pytest.raises(ConfigurationError, match=reason) as raised:
             Lexicons(tmp_path / name)
         assert str(tmp_path) in str(raised.value)
