@@ -41,9 +41,13 @@ class RagAppPeer(Peer):
     """Stages 2 and 3 of the pipeline, as a request runs them, without a deadline.
 
     The cross-encoder is configured and loaded late, so that the lexical reranker is measured before.
+
+    Attributes:
+        precision: of the cross-encoder.
     """
 
     packages = ("rag-app",)
+    precision = "auto"
 
     def __init__(self, folder: Path, vectors: Vectors) -> None:
         global _vectors
@@ -86,10 +90,10 @@ class RagAppPeer(Peer):
         return self._reranked("lexical", candidates)
 
     def load(self, model: Path) -> None:
-        """Open the application anew with it, in the precision that the machine is fastest in."""
+        """Open the application anew with it."""
         self._app.close()
         rerank = {"kind": "cross_encoder", "model": str(model), "top_k": TOP_N, "cache_size": 0}
-        rerank |= {"load": "eager", "load_timeout_s": 600}
+        rerank |= {"precision": self.precision, "load": "eager", "load_timeout_s": 600}
         self._app = RagApp.from_config(**self._settings, rerank=rerank)
         cross_encoder = self._app.pipeline.rerankers["cross_encoder"]
         if isinstance(cross_encoder, CrossEncoderRerank) and (error := cross_encoder.status().error):

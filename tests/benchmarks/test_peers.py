@@ -74,10 +74,12 @@ def test_where_a_peer_wins_it_is_said(script: Load) -> None:
     ahead = {"rag_app": side(0.9, 5.0, 1.0), "langchain": side(0.8, 6.0, 3.5)}
     assert all(line.endswith(": yes.") for line in rendering.verdicts({"sides": ahead}))
     behind = {"rag_app": side(0.9, 5.0, 1.0), "langchain": side(0.95, 2.0, 2.5)}
+    behind["rag_app_int8"] = {"reranked_ms": {"times_ours": 0.5}}
     lines = list(rendering.verdicts({"sides": behind}))
     assert "LangChain (clean, Success@1: 0.950 against 0.900)" in lines[0]
     assert "LangChain (2.0 ms against 5.0)" in lines[1]
     assert "LangChain (2.5 times ours)" in lines[3]
+    assert lines[4] == "With the cross-encoder in int8 at least 3 times as fast as any peer: yes."
 
 
 def test_a_page_without_markers_is_refused(script: Load) -> None:
