@@ -116,12 +116,12 @@ class TwoProcesses(RuleBasedStateMachine):
     Attributes:
         calls: what does a call of `tests.neighbour` here.
         neighbour: what does so in the other process.
-        steps: how often each rule ran, in all examples.
+        made: how often each call was made and its answer compared, in all examples.
     """
 
     calls: ClassVar[Callable[..., Any]]
     neighbour: ClassVar[Neighbour]
-    steps: ClassVar[Counter[str]] = Counter()
+    made: ClassVar[Counter[str]] = Counter()
 
     @initialize()
     def name_tenants(self) -> None:
@@ -208,7 +208,7 @@ class TwoProcesses(RuleBasedStateMachine):
 
     def _does(self, process: int, name: str, *given: Any, **options: Any) -> Any:
         note(f"process {process}: {name} {json.dumps([given, options], ensure_ascii=False)}")
-        self.steps[name] += 1
+        self.made[name] += 1
         return (self.calls if process == 0 else self.neighbour.ask)(name, *given, **options)
 
     def _put(self, tenant: int, given: Iterable[Stored]) -> None:
