@@ -236,11 +236,12 @@ class ServerSettings(_Section):
 
     `max_in_flight` requests run at once and as many wait; a key may ask `requests_per_minute` times. Both answer 429
     above that. `drain_s` is what requests have to end when the server is stopped. `cors_origins` are the sites that
-    browsers may call it from; none by default.
+    browsers may call it from; none by default. Of several `processes` on the port each has these limits for itself.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    processes: int = Field(default=1, ge=1, le=64)
     max_in_flight: PositiveInt = 16
     requests_per_minute: PositiveInt = 120
     max_upload_mb: PositiveFloat = 20

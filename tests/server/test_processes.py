@@ -1,0 +1,125 @@
+"""Several processes on one port: none is missed, whichever of them is renewed, killed or told to stop."""
+
+from __future__ import annotations
+
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.server.process import Process
+
+PATIENCE_S = 90
+
+
+@pytest.fixture(scope="module")
+def process(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    log = tmp_path_factory.mktemp("processes") / "log"
+    started = Process(new_database(), log, "--processes", "2", drain_s=20, per_minute=1_000_000)
+    yield started
+    if started.process.poll() is None:
+        started.process.kill()
+    started.process.wait(10)
+
+
+def started(process: Process) -> list[int]:
+    """The processes that have begun to serve so far, in that order."""
+    return [int(found) for found in re.findall(r"Started server process \[(\d+)\]", process.log.read_text())]
+
+
+def serving(process: Process) -> list[int]:
+    return [pid for pid in started(process) if psutil.pid_exists(pid)]
+
+
+def until(holds: Callable[[], bool], process: Process) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, process.log.read_text()
+        time.sleep(0.05)
+
+
+class Clients:
+    """Threads that ask without a pause, half of them by a new connection each time; for a `with` block."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number % 2 == 0,)) for number in range(4)]
+        self.answers: Counter[str] = Counter()
+
+    def __enter__(self) -> Clients:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, anew: bool) -> None:
+        headers = {"Authorization": f"Bearer {self._process.key}", **({"Connection": "close"} if anew else {})}
+        with httpx.Client(base_url=self._process.url, headers=headers, timeout=30) as client:
+            while not self._over.wait(0.02):
+                try:
+                    answer = client.get("/v1/whoami")
+                    self.answers[str(answer.status_code)] += 1
+                except httpx.HTTPError as error:
+                    self.answers[type(error).__name__] += 1
+
+
+def test_all_are_renewed_and_no_request_is_lost(process: Process) -> None:
+    before = serving(process)
+    assert len(before) == 2
+    with Clients(process) as clients:
+        time.sleep(0.3)
+        process.process.send_signal(signal.SIGHUP)
+        until(lambda: len(started(process)) == 4 and not set(serving(process)) & set(before), process)
+        asked = clients.answers.total()
+        until(lambda: clients.answers.total() > asked + 8, process)
+    assert clients.answers.keys() == {"200"}
+    assert len(serving(process)) == 2
+
+
+def test_one_that_is_killed_is_replaced_and_the_figures_are_of_all(process: Process) -> None:
+    first, other = serving(process)
+    psutil.Process(first).kill()
+    with httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {process.key}"}, timeout=30) as client:
+        for _ in range(10):
+            assert client.post("/v1/retrieve", json={"query": "سلام"}).status_code == 200
+        until(lambda: len(serving(process)) == 2, process)
+        assert other in serving(process)
+    until(lambda: counted(process) == [10, 10], process)
+
+
+def counted(process: Process) -> list[int]:
+    """How many requests each of some scrapes tells of, which any of the processes may answer."""
+    scraped = [httpx.get(f"{process.url}/metrics", timeout=30).text for _ in range(2)]
+    return [
+        sum(int(float(n)) for n in re.findall(r"^rag_retrieval_total\{.*\} (\S+)$", text, re.M)) for text in scraped
+    ]
+
+
+def test_at_the_end_what_runs_is_finished_and_no_process_is_left(process: Process) -> None:
+    held = process.hold()
+    time.sleep(0.5)
+    process.process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert held.finish() == b"HTTP/1.1 200"
+    assert process.process.wait(PATIENCE_S) == 0
+    assert serving(process) == []
+    assert "Traceback" not in process.log.read_text()
+
+
+def test_what_does_not_start_is_told(new_database: Callable[[], str], tmp_path: Path) -> None:
+    broken = tmp_path / "settings.yaml"
+    broken.write_text("embedding: {kind: 'no.such:Class'}", "utf-8")
+    with pytest.raises(AssertionError, match="a server process does not start"):
+        Process(new_database(), tmp_path / "log", "--processes", "2", "--config", str(broken))
