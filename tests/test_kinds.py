@@ -252,4 +252,4 @@ def test_every_extra_is_named_by_something_or_needs_no_word() -> None:
     named = set(re.findall(r"rag-app\[([a-z-]+)\]", code))
     named |= {extra for kinds in SHIPPED.values() for extra in kinds.values() if extra is not None}
     # Who lists rag_app.contrib.django has Django; spans are left out; the others are for this repository.
-    assert set(extras) - named == {"django", "tracing", "bench", "dev"}
+    assert set(extras) - named == {"django", "tracing", "bench", "notebooks", "dev"}
