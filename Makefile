@@ -9,7 +9,7 @@ PROCESSES ?= 2
 EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,notebooks,readers,redis,openfeature,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers bench-persian bench-rerank bench-serving notebooks lock licences clean
+.PHONY: help demo test lint bench bench-peers bench-persian bench-rerank bench-serving soak notebooks lock licences clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
@@ -55,6 +55,10 @@ bench-serving: $(VENV)/dev ## Inject faults into 10,000 requests, time what serv
 	$(BIN)/python benchmarks/faults/run.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/server/load.py
+
+soak: $(VENV)/dev ## Have all parts fail in turn under load, and count: make soak [MINUTES=20]
+	@command -v redis-server > /dev/null || { echo "redis-server is needed (Debian: apt-get install redis-server)"; exit 2; }
+	$(BIN)/python benchmarks/soak/soak.py $(if $(MINUTES),--minutes $(MINUTES))
 
 notebooks: $(VENV)/dev ## Run the notebooks and write them with what comes out
 	$(BIN)/python examples/notebooks.py

@@ -6,49 +6,94 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
+from rag_app.errors import DatabaseUnavailableError
 from rag_app.server.errors import ApiError
 from rag_app.storage import ApiKey, KeyStore
 
 FRESH_S = 5.0  # a revocation acts within 10 s
+KEPT_S = 600.0  # without the database nobody can revoke a key there, and those who ask now are to be answered
+_WAIT_S = 0.4  # of a question's two seconds, for a database that does not answer
+_AGAIN_S = 1.0  # until it is asked again
 MAX_KEYS = 10_000
 _bearer = HTTPBearer(auto_error=False, description="A key of `rag-app keys create --tenant T`; it names the tenant.")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A valid key, since when it is known to be that, and until when it is taken for that unasked."""
+
+    key: ApiKey
+    since: float
+    until: float
 
 
 class KeyRing:
     """Finds keys in the store and remembers those that are valid for a few seconds.
 
+    While the database does not answer, those that were valid some minutes ago still are, so that callers get what the
+    pipelines have left for them and not an error.
+
     Args:
         store: where the keys are.
         fresh_s: how long a key that was found is taken for valid.
+        kept_s: how long it is if the database does not answer.
     """
 
-    def __init__(self, store: KeyStore, *, fresh_s: float = FRESH_S) -> None:
+    def __init__(self, store: KeyStore, *, fresh_s: float = FRESH_S, kept_s: float = KEPT_S) -> None:
         self._store = store
         self._fresh_s = fresh_s
-        self._known: OrderedDict[bytes, tuple[ApiKey, float]] = OrderedDict()
+        self._kept_s = kept_s
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
     async def find(self, secret: str) -> ApiKey | None:
         """Return what is known of a valid key.
 
         Raises:
-            DatabaseUnavailableError: the database does not answer.
+            DatabaseUnavailableError: the database does not answer, and the key was not valid lately.
         """
         digest = hashlib.sha256(secret.encode("utf-8", "replace")).digest()  # no secret is kept longer than a request
         now = time.monotonic()
-        key, until = self._known.pop(digest, (None, 0.0))
-        if key is None or now >= until:
-            key, until = await asyncio.to_thread(self._store.find, secret), now + self._fresh_s
-        if key is not None:
-            self._known[digest] = (key, until)
-            if len(self._known) > MAX_KEYS:
-                self._known.popitem(last=False)
-        return key
+        known = self._known.get(digest)
+        if known is None or now >= known.until:
+            known = await self._asked(digest, secret, known)
+        if known is None:
+            self._known.pop(digest, None)
+            return None
+        self._known[digest] = known
+        self._known.move_to_end(digest)
+        if len(self._known) > MAX_KEYS:
+            self._known.popitem(last=False)
+        return known.key
+
+    async def _asked(self, digest: bytes, secret: str, known: _Known | None) -> _Known | None:
+        """Ask the database, which those who wait for the same key do together."""
+        if digest not in self._asking:
+            self._asking[digest] = asyncio.create_task(asyncio.to_thread(self._store.find, secret))
+            self._asking[digest].add_done_callback(partial(self._told, digest))
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(None if known is None else _WAIT_S):
+                key = await asyncio.shield(self._asking[digest])
+        except (DatabaseUnavailableError, TimeoutError) as error:
+            now = time.monotonic()
+            if known is None or now >= known.since + self._kept_s:
+                raise DatabaseUnavailableError("the database does not answer whose key it is") from error
+            return replace(known, until=now + _AGAIN_S)
+        return None if key is None else _Known(key, started, started + self._fresh_s)
+
+    def _told(self, digest: bytes, asked: asyncio.Task[ApiKey | None]) -> None:
+        del self._asking[digest]
+        if not asked.cancelled():
+            asked.exception()  # seen, also if nobody waits any more
 
 
 async def authenticated(keys: KeyRing, authorization: str | None) -> ApiKey:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from rag_app.storage import KeyStore
+from rag_app.server import auth
+from rag_app.storage import Database, KeyStore
 from tests.server.running import Running
 
 _CALLS = {
@@ -88,6 +91,41 @@ def test_what_was_found_is_remembered_for_a_few_seconds(server: Running, tenant:
         store.revoke(key.id)
         assert client.get("/v1/models").status_code == 200
     assert 0 < server.services.keys._fresh_s <= 5
+
+
+def test_who_called_lately_is_answered_while_the_database_does_not_answer(
+    server: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, gone = server.services.keys, Database("postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setattr(keys, "_fresh_s", 0.0)
+    assert client.get("/v1/models").status_code == 200
+    monkeypatch.setattr(keys._store, "_database", gone)
+    assert client.post("/v1/retrieve", json={"query": "سلام"}).status_code == 200
+    with server.client() as other:
+        unknown = {"Authorization": f"Bearer rag_{'A' * 43}"}
+        assert other.get("/v1/models", headers=unknown).status_code == 503
+    monkeypatch.setattr(auth, "_AGAIN_S", 0.0)
+    keys._known.update({digest: replace(known, until=0.0) for digest, known in keys._known.items()})
+    monkeypatch.setattr(keys, "_kept_s", 0.0)
+    assert client.get("/v1/models").status_code == 503
+
+
+def test_who_called_lately_does_not_wait_for_a_database_that_hangs(
+    server: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys, over = server.services.keys, threading.Event()
+    monkeypatch.setattr(keys, "_fresh_s", 0.0)
+    assert client.get("/v1/models").status_code == 200
+    monkeypatch.setattr(auth, "_AGAIN_S", 0.0)
+    asked: list[str] = []
+    monkeypatch.setattr(keys._store, "find", lambda secret: asked.append(secret) or over.wait(20))
+    try:
+        started = time.monotonic()
+        assert [client.get("/v1/models").status_code for _ in range(3)] == [200, 200, 200]
+        assert time.monotonic() - started < 10
+        assert len(asked) == 1  # those who ask meanwhile wait for the same answer
+    finally:
+        over.set()
 
 
 def test_whoami_tells_the_tenant_and_what_it_has(client: httpx.Client, tenant: str) -> None:

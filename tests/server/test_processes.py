@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -14,6 +16,8 @@ import httpx
 import psutil
 import pytest
 
+from rag_app import RagApp
+from rag_app.server import running
 from tests.server.process import Process
 
 PATIENCE_S = 90
@@ -123,3 +127,24 @@ def test_what_does_not_start_is_told(new_database: Callable[[], str], tmp_path: 
     broken.write_text("embedding: {kind: 'no.such:Class'}", "utf-8")
     with pytest.raises(AssertionError, match="a server process does not start"):
         Process(new_database(), tmp_path / "log", "--processes", "2", "--config", str(broken))
+
+
+def test_one_ends_when_the_process_that_started_it_is_gone(app: RagApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Parent:
+        def is_alive(self) -> bool:
+            return not gone.is_set()
+
+    gone, started = threading.Event(), threading.Event()
+    monkeypatch.setattr(multiprocessing, "parent_process", Parent)
+    monkeypatch.setattr(running, "_IDLE_S", 0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        serving = threading.Thread(target=running.serve_beside_others, args=(app, listening, started.set))
+        serving.start()
+        assert started.wait(20)
+        with socket.create_connection(address) as unused:  # on which nothing is ever asked
+            assert httpx.get(f"http://127.0.0.1:{address[1]}/healthz", timeout=20).status_code == 200
+            gone.set()
+            serving.join(20)
+            assert not serving.is_alive()
+            assert unused.recv(1) == b""
