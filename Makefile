@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,notebooks,readers,redis,openfeature,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-persian bench-rerank bench-serving notebooks lock clean
+.PHONY: help demo test lint bench bench-persian bench-rerank bench-serving notebooks docs lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
@@ -45,6 +45,9 @@ bench-serving: $(VENV)/dev ## Inject faults into 10,000 requests, time what serv
 
 notebooks: $(VENV)/dev ## Run the notebooks and write them with what comes out
 	$(BIN)/python examples/notebooks.py
+
+docs: $(VENV)/dev ## Write the commands and settings in docs/ anew
+	$(BIN)/python examples/docs.py
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
