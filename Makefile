@@ -9,7 +9,7 @@ PROCESSES ?= 2
 EXTRAS := cross-encoder,huggingface,google-genai,gemini,openai-like,qdrant,server,celery,django,tracing,bench,eval,notebooks,readers,redis,openfeature,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-peers bench-persian bench-rerank bench-serving soak notebooks lock licences clean
+.PHONY: help demo test lint bench bench-peers bench-persian bench-rerank bench-serving soak notebooks docs lock licences clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 16
@@ -62,6 +62,9 @@ soak: $(VENV)/dev ## Have all parts fail in turn under load, and count: make soa
 
 notebooks: $(VENV)/dev ## Run the notebooks and write them with what comes out
 	$(BIN)/python examples/notebooks.py
+
+docs: $(VENV)/dev ## Write the commands and settings in docs/ anew
+	$(BIN)/python examples/docs.py
 
 lock: ## Write constraints.txt anew from the newest versions that install together
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -27,7 +27,8 @@ What to do next
   rag-app chat --tenant my-shop                      answers in the terminal, with their sources
   rag-app --help                                     every command
   README.md                                          the same in ten lines of Python
-(The command is in .venv/bin. It stores under .rag_app here; another place: --data-dir DIR, or DATABASE_URL.)"""
+(The command is in .venv/bin, where `. .venv/bin/activate` has it found. It stores under .rag_app here; another place:
+--data-dir DIR, or DATABASE_URL.)"""
 
 
 def main(data_dir: Path, model: str | None = None) -> None:

@@ -43,7 +43,7 @@ class DatabaseSettings(_Section):
     """Where documents live: `url` (also `DATABASE_URL`), else the embedded PostgreSQL under `data_dir`.
 
     `pool_size` is of each of the two pools, for threads and for coroutines; `index_memory_mb` is what building one
-    dense index may use.
+    dense index may use. `auto_upgrade` brings an older schema up to date on opening.
     """
 
     url: SecretStr | None = None
@@ -53,7 +53,10 @@ class DatabaseSettings(_Section):
 
 
 class IngestionSettings(_Section):
-    """How documents are cut and embedded; sizes in tokens."""
+    """How documents are cut, into parents that are read and children that are searched, and stored.
+
+    `batch_size` is of documents that are embedded and written at once; a file larger than `max_file_mb` is skipped.
+    """
 
     child_tokens: PositiveInt = 128
     parent_tokens: PositiveInt = 512
@@ -114,7 +117,9 @@ class RetrievalSettings(_Section):
     """Stage 2: the legs, candidates of each and of their fusion.
 
     `dense` says where vectors are searched, `sparse` how words are; `none` leaves that leg out. `legs` are further ones
-    by name. The dense store `memory` keeps up to `memory_store_mb` of vectors, those of the tenants asked for last.
+    by name. Ranks are fused as weight / (`rrf_k` + rank); a leg that takes longer than `leg_timeout_s` is left out. The
+    BM25 indexes of a process may take `bm25_cache_mb`. The dense store `memory` keeps up to `memory_store_mb` of
+    vectors, those of the tenants asked for last.
 
     A tenant of up to `exact_limit` chunks is searched without a dense index. `filter_keys` are the keys of metadata
     that a call may filter by, beside doc_id, kind and title.
@@ -174,7 +179,10 @@ _LEG_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 class RerankSettings(_Section):
     """Stage 3: which reranker, and how many chunks go on; `options` are the arguments of a postprocessor of one's own.
 
-    `load: eager` loads the cross-encoder when the application is opened, and waits for it; `lazy` when it is needed.
+    `model` is base, large, multilingual, a hub id or a folder, and `max_length` the most tokens of question and passage
+    together. `load: eager` loads the cross-encoder when the application is opened, and waits for it; `lazy` when it is
+    needed. One that fails, or takes longer than `load_timeout_s`, is tried again after `retry_after_s`. `cache_size`
+    is how many scores are remembered.
     """
 
     kind: RerankKind = "lexical"
@@ -198,7 +206,8 @@ class ContextSettings(_Section):
     """Stage 4: the token budget of a call that names none, and who counts.
 
     `token_counter: auto` counts by Gemini's own tokenizer where its file is here, `tokenizer_file` or google-genai's
-    cache, and else by the estimate; `gemini_api` asks the API once for each context.
+    cache, and else by the estimate; `gemini_api` asks the API once for each context. Of chunks that share the part
+    `duplicate_threshold` of their words the best one stays.
     """
 
     primary_budget: int = Field(default=800, ge=0)
