@@ -115,7 +115,12 @@ def test_retrieve_filters_by_text_and_by_json(
 
 @pytest.mark.parametrize(
     ("entry", "message"),
-    [("brand", "KEY=TEXT or KEY:=JSON"), ("brand:=x", "holds no JSON"), ("size=1", "unknown filter key 'size'")],
+    [
+        ("brand", "KEY=TEXT or KEY:=JSON"),
+        ("brand:=x", "holds no JSON"),
+        (f"brand:={'[' * 100_000}", "JSON"),
+        ("size=1", "unknown filter key"),
+    ],
 )
 def test_a_filter_that_can_not_be_read_is_refused(run: Callable[..., str], entry: str, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
