@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from rag_app.cli import main
 from rag_app.cli.commands import app as commands
 from rag_app.errors import InvalidInputError
 
@@ -131,3 +134,16 @@ def test_reindex_tells_of_every_tenant(run: Callable[..., str]) -> None:
     assert "exact, 6 chunks: at most 10000 chunks" in run("db", "reindex")
     every = CliRunner().invoke(commands, ["db", "reindex", "--json"]).stdout
     assert [(status["tenant"], status["kind"]) for status in json.loads(every)] == [("t", "exact")]
+
+
+def test_a_question_that_is_no_utf8_is_printed_as_json_all_the_same(
+    run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "utf-8"))
+    monkeypatch.setattr(sys, "argv", ["rag-app", "retrieve", "کالا \udcff", "--tenant", "t", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    sys.stdout.flush()
+    assert ended.value.code == 0
+    assert json.loads(printed.getvalue())["query"] == "کالا \udcff"
