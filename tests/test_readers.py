@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -601,6 +602,34 @@ def test_empty_cells_and_lines_after_the_pairs_do_no_harm(write: Write) -> None:
 
 def test_a_faq_whose_header_is_no_csv_is_skipped(write: Write) -> None:
     assert "the first line is not CSV" in skipped(write("faq.csv", '"question,answer\n' + "ا,ب\n" * 50_000)).reason
+
+
+def test_rows_shorter_than_a_very_wide_header_are_read_in_time(write: Write) -> None:
+    header = ",".join(("title", *map(str, range(100_000))))
+    started = time.process_time()
+    documents = read_all(write("wide.csv", f"{header}\n" + "چای\n" * 2000))
+    assert [document.text for document in documents if isinstance(document, Document)] == ["چای"] * 2000
+    assert time.process_time() - started < 5  # each row as wide as the header took a minute
+
+
+def test_a_header_of_no_use_is_told_in_a_short_note(write: Write) -> None:
+    assert len(skipped(write("wide.csv", ",".join(map(str, range(100_000))) + "\n")).reason) < 600
+
+
+def test_metadata_that_would_swell_every_chunk_is_refused() -> None:
+    assert "1001 fields; the limit is 1000" in skipped({**GOOD, **{f"k{n}": n for n in range(1001)}}).reason
+    assert "characters as JSON; the limit is 50000" in skipped({**GOOD, "metadata": {"a": "ب" * 50_000}}).reason
+    assert "characters as JSON; the limit is 50000" in skipped({**GOOD, "title": "ب" * 50_000}).reason
+    assert one({**GOOD, "metadata": {"a": "ب" * 40_000}}).metadata["a"] == "ب" * 40_000
+
+
+@pytest.mark.parametrize("name", ["id", "title", "source"])
+def test_a_number_of_thousands_of_digits_is_no_name(name: str) -> None:
+    assert "a number of thousands of digits" in skipped({**GOOD, name: 10**5000}).reason
+
+
+def test_a_question_of_half_a_character_is_refused() -> None:
+    assert "lone surrogates" in skipped({"question": "چند\ud800", "answer": "سه"}).reason
 
 
 # From every kind of file to an answer

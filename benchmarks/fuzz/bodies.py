@@ -7,8 +7,8 @@ import random
 from typing import Any, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from files import SEEDS, hostile_file
-from texts import hostile_json, hostile_text, hostile_value
+from hostile_files import SEEDS, hostile_file
+from hostile_texts import hostile_json, hostile_text, hostile_value
 
 _ASKED: dict[str, dict[str, Any]] = {
     "/v1/retrieve": {

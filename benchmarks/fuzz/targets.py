@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from files import SEEDS, hostile_file, seed
+from hostile_files import SEEDS, hostile_file, seed
+from hostile_texts import EDGES, UNITS, hostile_text, hostile_value
+from hostile_yaml import BOMBS, hostile_yaml
 from llama_index.core.schema import Document, TextNode
-from settings import BOMBS, hostile_yaml
-from texts import EDGES, UNITS, hostile_text, hostile_value
 
 from rag_app.chat.citations import Citations, without_citations
 from rag_app.chat.follow_up import by_rules
@@ -21,12 +21,10 @@ from rag_app.cli.options import parsed_filters
 from rag_app.config import load_settings
 from rag_app.conversion import SUFFIXES, Converter
 from rag_app.embeddings.hashing import HashingEmbedding
-from rag_app.errors import ReadError
 from rag_app.filters import parse_filters
-from rag_app.gemini import read_turn
+from rag_app.gemini import ReadChunk, read_turn
 from rag_app.gemini.delimiters import as_attribute, without_delimiters
 from rag_app.llms.passages import passages_of
-from rag_app.llms.quoting import ReadChunk
 from rag_app.node_parsers import FaqNodeParser, ParentChildNodeParser, RecordNodeParser
 from rag_app.persian import Lexicons, PersianAnalyzer, Vocabulary, fold, sentence_spans
 from rag_app.persian.language import detect_language
@@ -62,7 +60,7 @@ def every_seed(suffixes: tuple[str, ...], folder: Path, converter: Converter) ->
     """Yield a trial of each file that is made by code, bombs too."""
     for suffix in suffixes:
         for name in SEEDS[suffix]:
-            yield _file(f"{suffix}: {name}", suffix, seed(suffix, name), folder, converter)
+            yield file_trial(f"{suffix}: {name}", suffix, seed(suffix, name), folder, converter)
 
 
 def every_text(most: int, takers: Mapping[str, Callable[[str], object]]) -> Iterator[Trial]:
@@ -168,10 +166,11 @@ def _text(choose: random.Random, takers: Mapping[str, Callable[[str], object]], 
 
 def _any_file(choose: random.Random, suffix: str, folder: Path, converter: Converter) -> Trial:
     name, content = hostile_file(choose, suffix)
-    return _file(name, suffix, content, folder, converter)
+    return file_trial(name, suffix, content, folder, converter)
 
 
-def _file(name: str, suffix: str, content: bytes, folder: Path, converter: Converter) -> Trial:
+def file_trial(name: str, suffix: str, content: bytes, folder: Path, converter: Converter) -> Trial:
+    """Return a trial of a file."""
     if suffix in SUFFIXES:  # in the process that is there, as starting one takes longer than most files do
         return Trial(name, len(content), partial(converter.convert, suffix, content, max_mb=20), True)
     path = folder / f"hostile{suffix}"
@@ -222,6 +221,3 @@ def _arguments(choose: random.Random) -> Trial:
         parse_filters(parsed_filters([choose.choice((f"brand:={text}", f"brand={text}", text))]), ("brand",))
 
     return Trial("arguments", len(text), take)
-
-
-__all__ = ["ReadError", "Target", "Trial", "every_bomb", "every_seed", "every_text", "targets"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from rag_app.errors import RagAppError
@@ -11,6 +12,8 @@ def main() -> None:
     """Run the command line; an error raised on purpose is printed in one line, with exit status 1."""
     from rag_app.cli.commands import app
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as in JSON: an argument may hold half a character
     try:
         app()
     except RagAppError as error:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from rag_app.cli import main
 from rag_app.cli.commands import app as commands
 from rag_app.errors import InvalidInputError
 
@@ -115,7 +118,12 @@ def test_retrieve_filters_by_text_and_by_json(
 
 @pytest.mark.parametrize(
     ("entry", "message"),
-    [("brand", "KEY=TEXT or KEY:=JSON"), ("brand:=x", "holds no JSON"), ("size=1", "unknown filter key 'size'")],
+    [
+        ("brand", "KEY=TEXT or KEY:=JSON"),
+        ("brand:=x", "holds no JSON"),
+        (f"brand:={'[' * 100_000}", "JSON"),
+        ("size=1", "unknown filter key"),
+    ],
 )
 def test_a_filter_that_can_not_be_read_is_refused(run: Callable[..., str], entry: str, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
@@ -126,3 +134,16 @@ def test_reindex_tells_of_every_tenant(run: Callable[..., str]) -> None:
     assert "exact, 6 chunks: at most 10000 chunks" in run("db", "reindex")
     every = CliRunner().invoke(commands, ["db", "reindex", "--json"]).stdout
     assert [(status["tenant"], status["kind"]) for status in json.loads(every)] == [("t", "exact")]
+
+
+def test_a_question_that_is_no_utf8_is_printed_as_json_all_the_same(
+    run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "utf-8"))
+    monkeypatch.setattr(sys, "argv", ["rag-app", "retrieve", "کالا \udcff", "--tenant", "t", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    sys.stdout.flush()
+    assert ended.value.code == 0
+    assert json.loads(printed.getvalue())["query"] == "کالا \udcff"

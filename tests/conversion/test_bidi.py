@@ -1,5 +1,7 @@
 """Persian letters are written here as capitals, as in UAX #9; what is seen is given from left to right."""
 
+import time
+
 import pytest
 
 from rag_app.conversion.bidi import logical_order
@@ -39,3 +41,9 @@ def test_a_line_from_right_to_left(seen: str, written: str) -> None:
 )
 def test_a_line_from_left_to_right(seen: str, written: str) -> None:
     assert read(seen, right_to_left=False) == written
+
+
+def test_a_long_line_is_put_in_order_in_time() -> None:
+    started = time.process_time()
+    assert read("1A" * 50_000) == "A1" * 50_000
+    assert time.process_time() - started < 5

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 
 import pytest
@@ -86,3 +87,15 @@ def test_a_cell_that_claims_a_billion_columns_is_read(convert: Convert) -> None:
     text = convert(".html", "<table><tr><td colspan=1000000000>متن</table>").text
     assert "متن" in text
     assert len(text) < 100_000
+
+
+@pytest.mark.parametrize("tag", ["p", "pre", "td", "li"])
+@pytest.mark.parametrize("blank", [" ", "\n", " \n", "&#32;"])
+def test_a_long_run_of_white_space_is_read_in_time(convert: Convert, tag: str, blank: str) -> None:
+    started = time.monotonic()
+    assert convert(".html", f"<{tag}>یک{blank * 50_000}دو").text.strip("-|` \n").split()[0] == "یک"
+    assert time.monotonic() - started < 10  # a minute where its length counted twice
+
+
+def test_a_comment_of_white_space_stays_one(convert: Convert) -> None:
+    assert convert(".html", f"<p>یک<!--{' ' * 1000}پنهان-->").text == "یک"

@@ -1,11 +1,14 @@
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag_app.node_parsers.packing import pack
 from rag_app.node_parsers.preamble import preambles
 from rag_app.persian import sentence_spans
+from rag_app.tokens import EstimatedTokenCounter
 
 LINES = ["متن بند.", "# یک", "# دو", "## سه", "### چهار", "- مورد", "", "| الف | ب |", "|---|---|", "| ۱ | ۲ |"]
 
@@ -76,3 +79,11 @@ def test_every_line_above_is_a_line_before(text: str) -> None:
         levels = [len(match[0]) for line in lines if (match := re.match("#+", line))]
         assert levels == sorted(set(levels))
         assert sum(line.startswith("|") for line in lines) <= 1
+
+
+def test_a_long_row_of_dashes_is_read_in_time() -> None:
+    text = f"| a |\n|{'-' * 50_000}x\n"
+    started = time.process_time()
+    preambles(text, sentence_spans(text), "")
+    pack(text, sentence_spans(text), 100_000, EstimatedTokenCounter())
+    assert time.process_time() - started < 3  # a minute where each dash was tried as the last

@@ -1,4 +1,5 @@
 import sys
+import time
 import unicodedata
 
 import pytest
@@ -100,3 +101,16 @@ def test_presentation_forms_become_letters(shape: str, letters: str) -> None:
 
 def test_what_needs_no_folding_stays() -> None:
     assert fold("ثبت نام، ساعت 9:30 (a_b)؟") == "ثبت نام، ساعت 9:30 (a_b)؟"
+
+
+@pytest.mark.parametrize("marks", ["\u0301" * 50_000 + "\u0323" * 50_000, "\u0f73" * 100_000])
+def test_a_hundred_thousand_marks_in_a_row_are_folded_in_time(marks: str) -> None:
+    started = time.process_time()
+    assert fold(f"a{marks}b") == "ab"
+    assert time.process_time() - started < 5  # 15 s and more where all were sorted
+
+
+@given(st.text(alphabet="aéی\u0301\u0323\u0345\u0f73\u0654ᾳ\u1100\u1161ßﷺ", min_size=250, max_size=600))
+@settings(max_examples=50, deadline=None, derandomize=True)
+def test_a_long_text_is_folded_as_its_parts_are(text: str) -> None:
+    assert fold(text) == "".join(map(fold, text))

@@ -1,5 +1,7 @@
 """Questions that lean on what was said before, and questions that only look like it."""
 
+import time
+
 import pytest
 
 from rag_app.persian.folding import fold
@@ -109,3 +111,13 @@ def test_every_word_of_the_lists_is_a_text_that_can_occur(language: str) -> None
 def test_the_places_of_words_are_those_of_the_question() -> None:
     said = Said.of("هزینهٔ دوره\u200c، چقدره؟")
     assert [said.text[word.start : word.end] for word in said.words] == ["هزینهٔ", "دوره", "چقدره"]
+
+
+@pytest.mark.parametrize("text", ["اب" + "\u200c" * 50_000 + "x", "شهریه" + " " * 50_000 + "آیلتس چنده؟"])
+def test_a_long_run_of_half_spaces_or_spaces_is_read_in_time(text: str) -> None:
+    started = time.process_time()
+    reference_in(text)
+    found = reference_in("و برای بچه‌ها؟")
+    assert found is not None
+    found.resolve("آیلتس", text)
+    assert time.process_time() - started < 3  # minutes where each character of the run was tried

@@ -1,4 +1,5 @@
 import importlib.util
+import time
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag_app.persian import sentence_spans
+from rag_app.persian.sentences import CUTS
 
 WORDS = ["سلام", "می‌خواهم", "ه.ش.", "IELTS", "e.g.", "۱٫۲", "3.5", "۱۲", "😀", "\u200f", "a@b.ir", "http://a.ir/b?c=1"]
 MARKS = [".", "؟", "!", "…", "؛", "،", ":", "»", ")", "- ", "* ", "✅ ", "1. ", "۲) ", "الف) ", "# ", "## ", "| ", "|"]
@@ -151,3 +153,12 @@ def test_a_line_that_ends_with_a_colon_ends_a_sentence() -> None:
 def test_a_long_run_of_marks_is_no_slower_than_its_length(run: str) -> None:
     text = run * 100_000  # a hundred seconds where each mark is tried anew
     assert sum(end - start for start, end in sentence_spans(text)) == len(text)
+
+
+@pytest.mark.parametrize("text", [f"1{' ' * 100_000}1", f"|{'-' * 100_000}x", f"a{' ' * 100_000}|{'-' * 100_000}"])
+def test_long_runs_are_cut_in_time(text: str) -> None:
+    started = time.process_time()
+    for cut in CUTS:
+        assert not cut.sub("", text).strip(f"{text}")
+    assert sentence_spans(text)[-1][1] == len(text)
+    assert time.process_time() - started < 3  # 10 s and more where each character of a run was tried

@@ -276,3 +276,11 @@ def test_of_equally_good_words_the_same_is_meant_in_whatever_order_they_came() -
         made = Vocabulary(words, np.ones(2, np.int32), 2)
         meant.add(order[made._best({0: 0.9, 1: 0.9}) or 0])
     assert len(meant) == 1
+
+
+@pytest.mark.parametrize("unit", ["ا\u200c", "ها\u200c", "ab\u200c", "1,"])
+def test_a_word_of_very_many_parts_is_read_in_time(unit: str) -> None:
+    started = time.process_time()
+    read = of_a_tenant().read(f"کتاب {unit * 20_000}x")
+    assert time.process_time() - started < 5  # minutes where it was cut at each letter
+    assert 0 < len(read.words) <= 500

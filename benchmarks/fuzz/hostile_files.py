@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from functools import cache
 
-from texts import hostile_json, hostile_text, hostile_value
+from hostile_texts import hostile_json, hostile_text, hostile_value
 
 Make = Callable[[], bytes]
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

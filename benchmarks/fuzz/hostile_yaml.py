@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from texts import hostile_text
+from hostile_texts import hostile_text
 
 _PLAIN = (
     "rerank: {kind: lexical, top_k: 8}\nllm: {kind: extractive}\ndata_dir: x\ndeadline_s: 2\n",

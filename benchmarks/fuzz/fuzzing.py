@@ -1,6 +1,6 @@
 """Give hostile input to whatever takes input from outside, for as long as is asked.
 
-    python benchmarks/fuzz/run.py [--minutes 10] [--seed 0] [--only KIND ...]
+    python benchmarks/fuzz/fuzzing.py [--minutes 10] [--seed 0] [--only KIND ...]
 
 First every file, text and bomb that is made by code, then random ones of each kind in turn. Only errors that rag_app
 raises on purpose may come of it. Prints for each kind how many were tried and refused and which was slowest, and what
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _made_by_code(folder: Path, tallies: dict[str, Tally]) -> None:
-    from files import SEEDS
+    from hostile_files import SEEDS
 
     with Converter() as converter:
         for kind, trials in (
