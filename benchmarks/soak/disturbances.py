@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from proxy import Proxy
 
 from rag_app.flags.redis_store import RedisFlagStore
 
-DISK_LEFT = 16 * 1024
+_BLOCK = bytes(4096)
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class Stage:
 
     def _fill_disk(self) -> None:
         if self.disk is not None:
-            left = shutil.disk_usage(self.disk).free - DISK_LEFT
-            with (self.disk / "ballast").open("wb") as ballast:
-                os.posix_fallocate(ballast.fileno(), 0, max(1, left))
+            with (self.disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):  # there is no room left
+                while ballast.write(_BLOCK):
+                    pass
 
     def _empty_disk(self) -> None:
         """Make room, and start PostgreSQL if it ended for want of it, as a container's `restart` does."""
