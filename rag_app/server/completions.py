@@ -67,7 +67,8 @@ async def complete(
     field `rag` of the answer, or of the last event, has the citations, their documents and the outcome.
     """
     served.admit()
-    head = {"id": f"chatcmpl-{request.state.request_id}", "created": int(time.time()), "model": body.model}
+    model = served.checked_text("model", body.model)
+    head = {"id": f"chatcmpl-{request.state.request_id}", "created": int(time.time()), "model": model}
     answer = _asked(body, caller.tenant, served)
     if body.stream:
         return EventStream(_chunks(answer, {**head, "object": "chat.completion.chunk"}))

@@ -1,5 +1,6 @@
 """Requests that no client would send: none breaks the server, and none holds it up."""
 
+import json
 import random
 import time
 from pathlib import Path
@@ -28,3 +29,11 @@ def test_a_history_of_spaces_does_not_hold_up_other_requests(client: httpx.Clien
     answer = client.post("/v1/chat", json={"question": "هزینه‌ش چنده؟", "history": turns})
     assert answer.status_code == 200
     assert time.monotonic() - started < 20  # hours where each space was tried
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_model_of_half_a_character_is_refused_before_the_answer_begins(client: httpx.Client, stream: bool) -> None:
+    body = json.dumps({"model": "\ud800", "messages": [{"role": "user", "content": "a"}], "stream": stream})
+    answer = client.post("/v1/chat/completions", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "model"
