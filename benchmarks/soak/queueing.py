@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from ingesting import record
 from ledger import Ledger
@@ -32,7 +31,7 @@ class Queueing:
     ledger: Ledger
     refused: int = 0
     failed: list[str] = field(default_factory=list)
-    _waiting: list[tuple[Any, str, str]] = field(default_factory=list)
+    _waiting: list[tuple[str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._queue = open_queue(load_settings(worker={"broker_url": self.broker, "visibility_timeout_s": 10}))
@@ -53,9 +52,10 @@ class Queueing:
                 self._waiting.append((task, tenant, doc_id))
             await asyncio.sleep(EVERY_S)
 
-    def _delay(self, tenant: str, doc_id: str) -> Any:
+    def _delay(self, tenant: str, doc_id: str) -> str:
+        """Queue a document and return the task's id; an `AsyncResult` that is kept waits for Redis when it is freed."""
         documents = [record(int(doc_id[1:]), 0)]
-        return self._queue.send_task("rag_app.ingest", (documents,), {"tenant": tenant})
+        return str(self._queue.send_task("rag_app.ingest", (documents,), {"tenant": tenant}).id)
 
     def finish(self, seconds: float) -> None:
         """Wait for what was queued, and note it."""
@@ -64,7 +64,7 @@ class Queueing:
             state = "unknown"
             while state not in ("SUCCESS", "FAILURE") and time.monotonic() < until:
                 with suppress(Exception):  # a connection that broke is made anew
-                    state = task.state
+                    state = str(self._queue.backend.get_state(task))
                 time.sleep(0.05)
             if state != "SUCCESS":
                 self.failed.append(f"{tenant}: the task for {doc_id} is {state}")
