@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -33,6 +37,13 @@ class _Server(FastAPI):
         return super().openapi()
 
 
+@asynccontextmanager
+async def _following_keys(services: Services, _: FastAPI) -> AsyncIterator[None]:
+    following = asyncio.create_task(services.keys.follow())
+    yield
+    following.cancel()
+
+
 def create_server(app: RagApp) -> FastAPI:
     """Return the HTTP API and the page over an application, as an ASGI application.
 
@@ -51,6 +62,7 @@ def create_server(app: RagApp) -> FastAPI:
         docs_url=None,  # they would load scripts from another server
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=partial(_following_keys, services),
     )
     server.state.services = services
     install_handlers(server)

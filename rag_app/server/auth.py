@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated
@@ -38,8 +39,8 @@ class _Known:
 class KeyRing:
     """Finds keys in the store and remembers those that are valid for a few seconds.
 
-    While the database does not answer, those that were valid some minutes ago still are, so that callers get what the
-    pipelines have left for them and not an error.
+    While the database does not answer, those that were valid some minutes ago still are, whether they were used here or
+    only learnt of by `follow`, so that callers get what the pipelines have left for them and not an error.
 
     Args:
         store: where the keys are.
@@ -68,11 +69,27 @@ class KeyRing:
         if known is None:
             self._known.pop(digest, None)
             return None
+        self._remember(digest, known)
+        return known.key
+
+    async def follow(self) -> None:
+        """Learn again and again, until it is cancelled, of the valid keys that were used last."""
+        while True:
+            with suppress(DatabaseUnavailableError):
+                await self._learn()
+            await asyncio.sleep(self._kept_s / 2)
+
+    async def _learn(self) -> None:
+        now = time.monotonic()
+        for digest, key in reversed(await asyncio.to_thread(self._store.in_use, MAX_KEYS // 2)):
+            known = self._known.get(digest)
+            self._remember(digest, _Known(key, now, now if known is None else known.until))
+
+    def _remember(self, digest: bytes, known: _Known) -> None:
         self._known[digest] = known
         self._known.move_to_end(digest)
         if len(self._known) > MAX_KEYS:
             self._known.popitem(last=False)
-        return known.key
 
     async def _asked(self, digest: bytes, secret: str, known: _Known | None) -> _Known | None:
         """Ask the database, which those who wait for the same key do together."""

@@ -123,7 +123,7 @@ def _config(app: RagApp, server: FastAPI) -> uvicorn.Config:
         log_config=None,
         access_log=False,  # it would write paths, which may name documents
         server_header=False,
-        lifespan="off",
+        lifespan="on",
         timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=_CLOSE_S,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,10 @@ _LIST = text(f"""
 """)  # noqa: S608
 _REVOKE = text("UPDATE rag_app.api_keys SET revoked_at = now() WHERE id = :id AND revoked_at IS NULL")
 _FIND = text(f"SELECT {_COLUMNS} FROM rag_app.api_keys WHERE sha256 = :sha256 AND revoked_at IS NULL")  # noqa: S608
+_IN_USE = text(f"""
+    SELECT sha256, {_COLUMNS} FROM rag_app.api_keys WHERE revoked_at IS NULL
+    ORDER BY last_used_at DESC NULLS LAST, id DESC LIMIT :most
+""")  # noqa: S608
 # To the hour, so that a busy key costs one write an hour.
 _USED = text("""
     UPDATE rag_app.api_keys SET last_used_at = date_trunc('hour', now())
@@ -99,6 +104,12 @@ class KeyStore:
                 return None
             connection.execute(_USED, {"id": row.id})
             return ApiKey(*row)
+
+    def in_use(self, most: int) -> Sequence[tuple[bytes, ApiKey]]:
+        """Return the valid keys that were used last, the latest first, each behind its SHA-256."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(_IN_USE, {"most": most}).all()
+        return [(bytes(sha256), ApiKey(*columns)) for sha256, *columns in rows]
 
 
 def _sha256(secret: str) -> bytes:

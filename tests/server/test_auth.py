@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
-from rag_app.server import auth
+from rag_app.errors import DatabaseUnavailableError
+from rag_app.server import auth, create_server
 from rag_app.storage import Database, KeyStore
 from tests.server.running import Running
 
@@ -108,6 +112,34 @@ def test_who_called_lately_is_answered_while_the_database_does_not_answer(
     keys._known.update({digest: replace(known, until=0.0) for digest, known in keys._known.items()})
     monkeypatch.setattr(keys, "_kept_s", 0.0)
     assert client.get("/v1/models").status_code == 503
+
+
+async def test_whose_key_was_never_seen_here_is_answered_too_while_the_database_does_not_answer(
+    server: Running, tenant: str
+) -> None:
+    store = KeyStore(server.app.database)
+    _, secret = store.create(tenant)
+    revoked, old = store.create(tenant)
+    store.revoke(revoked.id)
+    keys = auth.KeyRing(KeyStore(server.app.database))
+    with suppress(TimeoutError):
+        await asyncio.wait_for(keys.follow(), 1)
+    keys._store = KeyStore(Database("postgresql://nobody@127.0.0.1:1/none"))
+    found = await keys.find(secret)
+    assert found is not None
+    assert found.tenant == tenant
+    with pytest.raises(DatabaseUnavailableError):
+        await keys.find(old)
+
+
+def test_a_server_learns_of_the_keys_when_it_starts(server: Running, tenant: str) -> None:
+    server.key(tenant)
+    with TestClient(create_server(server.app)) as client:
+        keys = client.app.state.services.keys
+        deadline = time.monotonic() + 10
+        while not keys._known and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert tenant in {known.key.tenant for known in keys._known.values()}
 
 
 def test_who_called_lately_does_not_wait_for_a_database_that_hangs(
