@@ -1,6 +1,6 @@
 """The results of `against_peers.py` as Markdown, between the markers of a page.
 
-Run as a script it writes the tables of `results.json` into `benchmarks/README.md`, or into the pages that are named.
+Run as a script it writes the tables of `results.json` into `README.md` and `benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
+PAGES = (HERE.parent / "README.md", HERE.parent.parent / "README.md")
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
 OURS, INT8 = "rag_app", "rag_app_int8"  # the second with its cross-encoder in int8, and measured with it alone
 TITLES = {
@@ -165,11 +166,10 @@ def between_markers(page: str, tables: str) -> str:
 def main() -> None:
     """Read the arguments and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", type=Path, nargs="*", default=[HERE.parent / "README.md"])
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
     tables = rendered(json.loads(given.results.read_text("utf-8")))
-    for page in given.pages:
+    for page in PAGES:
         page.write_text(between_markers(page.read_text("utf-8"), tables), "utf-8")
 
 

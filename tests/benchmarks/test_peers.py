@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rag_app.evaluation import BeirDataset
-from tests.benchmarks.conftest import BENCHMARKS, Load
+from tests.benchmarks.conftest import Load
 
 FOLDERS = ("peers",)
 
@@ -52,11 +52,12 @@ def test_a_side_that_ends_says_why(script: Load, tmp_path: Path) -> None:
             broken.ask(["?"])
 
 
-def test_the_page_shows_the_results(script: Load) -> None:
+def test_the_pages_show_the_results(script: Load) -> None:
     rendering = script("rendering")
     tables = rendering.rendered(json.loads(rendering.RESULTS.read_text("utf-8")))
-    page = (BENCHMARKS / "README.md").read_text("utf-8")
-    assert page == rendering.between_markers(page, tables)
+    for file in rendering.PAGES:
+        page = file.read_text("utf-8")
+        assert page == rendering.between_markers(page, tables)
 
 
 def test_where_a_peer_wins_it_is_said(script: Load) -> None:
