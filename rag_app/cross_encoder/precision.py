@@ -21,7 +21,6 @@ logger = get_logger(__name__)
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "fp16")
 MIN_AGREEMENT = 0.98  # Kendall's tau with the order of fp32
 _AT_ONCE = 10  # pairs, as many as requests bring
-_BUSY = 0.4  # of the processors that a model may use; where it got less, others were measured with it
 _FORMAT = 3  # raised when a scorer changes
 
 MakeScorer = Callable[[str], Scorer]
@@ -49,8 +48,7 @@ def choose_precision(folder: Path, device: str, make: MakeScorer) -> Choice:
 
     On a CPU, bf16 is four times faster than fp32 where the processor has instructions for it and four times slower
     where it has none, and what int8 does to the order depends on the weights. So each is timed and compared on a few
-    pairs, which takes seconds; the outcome is kept in a file, for these very weights on this very machine, unless other
-    processes had most of the processors meanwhile.
+    pairs, which takes seconds; the outcome is kept in a file, for these very weights on this very machine.
 
     Args:
         folder: the model's files.
@@ -65,11 +63,8 @@ def choose_precision(folder: Path, device: str, make: MakeScorer) -> Choice:
     file = own_cache() / "precision" / f"{_key(folder, names)}.json"
     remembered = _read(file)
     if remembered is None:
-        remembered, share = _measure(names, make)
-        if share >= _BUSY:
-            _write(file, remembered)
-        else:
-            logger.warning("Rerank: the machine is busy, so the precision will be measured again at the next load")
+        remembered = _measure(names, make)
+        _write(file, remembered)
     return remembered
 
 
@@ -80,16 +75,13 @@ def agreement(one: list[float], other: list[float]) -> float:
     return float(kendalltau(one, other).statistic)
 
 
-def _measure(names: list[str], make: MakeScorer) -> tuple[Choice, float]:
-    """Return the choice, and the least share of the processors that any precision got."""
+def _measure(names: list[str], make: MakeScorer) -> Choice:
     measured: dict[str, Measured] = {}
-    shares = []
     reference: list[list[float]] = []
     best = "fp32"
     for name in names:
         scorer = make(name)
-        seconds, share = _timed(scorer)
-        shares.append(share)
+        seconds = _seconds(scorer)
         tau = None
         if name == "fp32":
             reference = _orders(scorer)
@@ -100,7 +92,7 @@ def _measure(names: list[str], make: MakeScorer) -> tuple[Choice, float]:
         if tau is not None and tau >= MIN_AGREEMENT:
             best = name
         del scorer  # before the next one is loaded
-    return Choice(best, _why(best, measured), measured), min(shares)
+    return Choice(best, _why(best, measured), measured)
 
 
 def _why(best: str, measured: dict[str, Measured]) -> str:
@@ -118,21 +110,16 @@ def _why(best: str, measured: dict[str, Measured]) -> str:
     return "; ".join(told)
 
 
-def _timed(scorer: Scorer) -> tuple[float, float]:
-    """Return the least seconds for the pairs, and the share that was had of the processors that torch may use."""
-    import torch
-
+def _seconds(scorer: Scorer) -> float:
     pairs = sorted(scorer.tokenize(QUERIES[0], PASSAGES), key=lambda pair: len(pair["input_ids"]))
     scorer.logits(pairs[:2])  # what runs for the first time is slow
     taken = []
-    begun, used = time.perf_counter(), time.process_time()
     for _ in range(3):
         started = time.perf_counter()
         for start in range(0, len(pairs), _AT_ONCE):
             scorer.logits(pairs[start : start + _AT_ONCE])
         taken.append(time.perf_counter() - started)
-    share = (time.process_time() - used) / (time.perf_counter() - begun) / torch.get_num_threads()
-    return min(taken), share
+    return min(taken)
 
 
 def _orders(scorer: Scorer) -> list[list[float]]:

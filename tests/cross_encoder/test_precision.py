@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rag_app.cross_encoder import ModelSpec, load_model, precision
+from rag_app.cross_encoder import ModelSpec, load_model
 from rag_app.cross_encoder.models import INT8_FILE, int8_folder
 from rag_app.cross_encoder.precision import MIN_AGREEMENT, choose_precision
 from rag_app.cross_encoder.scorer import Features
@@ -39,12 +39,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.fixture(autouse=True)
-def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the machine for calm, though scripted scorers only sleep."""
-    monkeypatch.setattr(precision, "_BUSY", 0.0)
-
-
 @pytest.fixture
 def folder(cross_encoder_folder: Path, tmp_path: Path) -> Path:
     return shutil.copytree(cross_encoder_folder, tmp_path / "model")
@@ -62,7 +56,7 @@ def test_the_fastest_that_keeps_the_order_is_taken(
     folder: Path, bf16: tuple[float, bool], chosen: str, why: str
 ) -> None:
     speeds = {"fp32": (0.002, True), "bf16": bf16}
-    choice = choose_precision(folder, "cpu", lambda name: Scripted(name, *speeds[name]))
+    choice = choose_precision(folder, "cpu", lambda precision: Scripted(precision, *speeds[precision]))
     assert choice.precision == chosen
     assert why in choice.why
     assert "int8 was not exported" in choice.why
@@ -76,7 +70,7 @@ def test_int8_is_measured_once_it_is_exported(folder: Path) -> None:
     int8_folder(folder).mkdir(parents=True)
     (int8_folder(folder) / INT8_FILE).touch()
     speeds = {"fp32": 0.002, "bf16": 0.001, "int8": 0.0003}
-    choice = choose_precision(folder, "cpu", lambda name: Scripted(name, speeds[name], True))
+    choice = choose_precision(folder, "cpu", lambda precision: Scripted(precision, speeds[precision], True))
     assert choice.precision == "int8"
     assert set(choice.measured) == {"fp32", "bf16", "int8"}
 
@@ -105,15 +99,6 @@ def test_the_outcome_is_kept_for_these_weights_and_measured_again_for_others(
         kept.write_text("{broken", "utf-8")
     assert choose_precision(folder, "cpu", make) == choose_precision(folder, "cpu", make)
     assert len(made) == 8
-
-
-def test_what_was_measured_while_others_had_the_processors_is_not_kept(
-    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(precision, "_BUSY", 0.4)
-    speeds = {"fp32": 0.002, "bf16": 0.0005}  # of waiting, which takes no processor
-    assert choose_precision(folder, "cpu", lambda name: Scripted(name, speeds[name], True)).precision == "bf16"
-    assert not cache.exists()
 
 
 def test_a_gpu_takes_fp16_and_an_export_is_int8_without_measuring(folder: Path) -> None:
