@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from rag_app.errors import DatabaseUnavailableError
 from rag_app.server import auth, create_server
+from rag_app.server.running import _config
 from rag_app.storage import Database, KeyStore
 from tests.server.running import Running
 
@@ -140,6 +141,7 @@ def test_a_server_learns_of_the_keys_when_it_starts(server: Running, tenant: str
         while not keys._known and time.monotonic() < deadline:
             time.sleep(0.01)
     assert tenant in {known.key.tenant for known in keys._known.values()}
+    assert _config(server.app, create_server(server.app)).lifespan == "on"  # as `rag-app serve` runs it
 
 
 def test_who_called_lately_does_not_wait_for_a_database_that_hangs(
