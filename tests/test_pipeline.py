@@ -97,9 +97,9 @@ def test_the_context_holds_parents_without_repeats_within_the_budget(app: RagApp
     assert result.tokens == app.pipeline.writer.counter.count(result.context) <= 1400
     assert result.tokens > 1300
     assert all(f'<chunk id="{n}"' in result.context for n in range(1, len(result.nodes) + 1))
-    children = app.loop.call(
-        app.pipeline.context[1]._reader.anodes, SAMPLE_TENANT, [node.node.node_id for node in result.nodes]
-    )
+    scores = {node.node.node_id: 1.0 for node in result.nodes}
+    found = app.loop.call(app.pipeline.context[1]._reader.afound, RetrievalQuery("", tenant=SAMPLE_TENANT), scores)
+    children = {child.node.node_id: child.node for child in found}
     grown = [n for n in result.nodes if len(n.node.get_content()) > len(children[n.node.node_id].get_content())]
     assert grown
     assert [chunk.context for chunk in result.trace.chunks.values() if chunk.context] != []

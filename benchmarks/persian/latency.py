@@ -57,8 +57,9 @@ def build_index(app: RagApp) -> tuple[TenantBM25Retriever, float]:
 def analysed_per_second(app: RagApp) -> float:
     """Return how many chunks the analyser cuts into tokens in a second on one core."""
     reader = ChunkReader(app.database)
-    node_ids = [chunk.node_id for chunk in app.loop.call(reader.atokens, TENANT).chunks[:ANALYSED]]
-    texts = [node.get_content() for node in app.loop.call(reader.anodes, TENANT, node_ids).values()]
+    scores = {chunk.node_id: 1.0 for chunk in app.loop.call(reader.atokens, TENANT).chunks[:ANALYSED]}
+    found = app.loop.call(reader.afound, RetrievalQuery("", tenant=TENANT), scores)
+    texts = [hit.node.get_content() for hit in found]
     analyzer = PersianAnalyzer()
     started = time.perf_counter()
     for text in texts:

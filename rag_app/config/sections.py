@@ -118,8 +118,8 @@ class RetrievalSettings(_Section):
 
     `dense` says where vectors are searched, `sparse` how words are; `none` leaves that leg out. `legs` are further ones
     by name. Ranks are fused as weight / (`rrf_k` + rank); a leg that takes longer than `leg_timeout_s` is left out. The
-    BM25 indexes of a process may take `bm25_cache_mb`. The dense store `memory` keeps up to `memory_store_mb` of
-    vectors, those of the tenants asked for last.
+    BM25 indexes of a process may take `bm25_cache_mb`, the chunks that it found last `chunk_cache_mb`. The dense store
+    `memory` keeps up to `memory_store_mb` of vectors, those of the tenants asked for last.
 
     A tenant of up to `exact_limit` chunks is searched without a dense index. `filter_keys` are the keys of metadata
     that a call may filter by, beside doc_id, kind and title.
@@ -137,6 +137,7 @@ class RetrievalSettings(_Section):
     rrf_k: PositiveInt = 60
     leg_timeout_s: PositiveFloat = 1.0
     bm25_cache_mb: PositiveFloat = 200
+    chunk_cache_mb: PositiveFloat = 100
     memory_store_mb: PositiveFloat = 500
     exact_limit: PositiveInt = 10_000
     filter_keys: tuple[str, ...] = ()

@@ -97,12 +97,12 @@ def _dense(settings: Settings, parts: Parts) -> tuple[BaseRetriever, tuple[Follo
     followers: tuple[Follower, ...] = ()
     if kind == "memory":
         max_bytes = int(settings.retrieval.memory_store_mb * 1e6)
-        store = MemoryStore(VectorReader(parts.database), parts.reader, max_bytes=max_bytes)
+        store = MemoryStore(VectorReader(parts.database), max_bytes=max_bytes)
     elif kind == "qdrant":
         store = qdrant = _qdrant(settings, parts)
         followers = (qdrant,)
     top_k = settings.retrieval.dense_top_k
-    return DenseLeg(store, parts.embedding, parts.loop, similarity_top_k=top_k), followers
+    return DenseLeg(store, parts.reader, parts.embedding, parts.loop, similarity_top_k=top_k), followers
 
 
 def _qdrant(settings: Settings, parts: Parts) -> QdrantStore:

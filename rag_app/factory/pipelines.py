@@ -82,7 +82,7 @@ def build(
         batch_size=settings.ingestion.batch_size,
         max_file_mb=settings.ingestion.max_file_mb,
     )
-    reader = ChunkReader(database)
+    reader = ChunkReader(database, max_bytes=int(settings.retrieval.chunk_cache_mb * 1e6))
     counters = _counters(settings)
     writer_of_context = ContextWriter(render_context, counters.counter, counters.final_counter)
     budget = TokenBudgetPostprocessor(
@@ -122,7 +122,7 @@ def build(
     )
     simple = SimplePipeline(
         catalog=catalog,
-        retriever=DenseLeg(vector_store, embedding, loop, similarity_top_k=settings.rerank.top_k),
+        retriever=DenseLeg(vector_store, reader, embedding, loop, similarity_top_k=settings.rerank.top_k),
         budget=budget,
         writer=writer_of_context,
     )

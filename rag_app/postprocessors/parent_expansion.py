@@ -52,7 +52,7 @@ class ParentExpansion(BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         query = RetrievalQuery.of(query_bundle)
         parent_ids = [_parent_id(node.node) for node in nodes]
-        parents = await self._reader.aparents(query.tenant, list({parent_id for parent_id in parent_ids if parent_id}))
+        parents = await self._reader.aparents(query, {parent_id for parent_id in parent_ids if parent_id})
         best: defaultdict[str | None, list[BaseNode]] = defaultdict(list)
         for node, parent_id in islice(zip(nodes, parent_ids, strict=True), query.options.rerank_top_k or self.top_n):
             best[parent_id].append(node.node)

@@ -12,13 +12,14 @@ from rag_app.background import BackgroundLoop
 from rag_app.embeddings import Embedding
 from rag_app.errors import ComponentError
 from rag_app.schema import RetrievalQuery
+from rag_app.storage import ChunkReader
 
 
 class DenseStore(Protocol):
     """Where vectors are searched."""
 
-    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> list[NodeWithScore]:
-        """Return the chunks nearest to a vector, of those that the query may find, by cosine similarity."""
+    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> dict[str, float]:
+        """Return the cosine similarities of the chunks nearest to a vector by id, of those that the query may find."""
         ...
 
 
@@ -26,7 +27,8 @@ class DenseLeg(BaseRetriever):
     """Retrieves the chunks nearest to the query; scores are cosine similarities.
 
     Args:
-        store: where the chunks are.
+        store: where the vectors are.
+        reader: where the texts are.
         embedding: what the chunks were stored with.
         loop: where synchronous calls run.
         similarity_top_k: the most chunks to return.
@@ -35,6 +37,7 @@ class DenseLeg(BaseRetriever):
     def __init__(
         self,
         store: DenseStore,
+        reader: ChunkReader,
         embedding: Embedding,
         loop: BackgroundLoop,
         *,
@@ -42,6 +45,7 @@ class DenseLeg(BaseRetriever):
     ) -> None:
         super().__init__()
         self._store = store
+        self._reader = reader
         self._embedding = embedding
         self._loop = loop
         self._similarity_top_k = similarity_top_k
@@ -60,4 +64,5 @@ class DenseLeg(BaseRetriever):
         embedding = query.embedding or await self._embedding.model.aget_query_embedding(meant)
         if not any(embedding):
             return []  # a query without a single word lies nowhere
-        return await self._store.anearest(query, embedding, query.options.dense_top_k or self._similarity_top_k)
+        most = query.options.dense_top_k or self._similarity_top_k
+        return await self._reader.afound(query, await self._store.anearest(query, embedding, most))

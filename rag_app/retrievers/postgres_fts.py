@@ -52,8 +52,7 @@ class PostgresFtsLeg(BaseRetriever):
             sources=query.sources,
             doc_ids=query.doc_ids,
         )
-        nodes = await self._reader.anodes(query.tenant, list(found))
-        return [NodeWithScore(node=nodes[node_id], score=score) for node_id, score in found.items() if node_id in nodes]
+        return await self._reader.afound(query, found)
 
     def _asked(self, query: RetrievalQuery) -> list[AskedMatch]:
         """Return what may stand for the words of the question, the most telling first; words as typed if not read."""

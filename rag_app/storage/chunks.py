@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, LiteralString, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import LiteralString, NamedTuple
 
-from llama_index.core.schema import BaseNode, TextNode
+from llama_index.core.schema import NodeWithScore, TextNode
 
+from rag_app import metrics
+from rag_app.errors import DatabaseUnavailableError
+from rag_app.schema import RetrievalQuery
 from rag_app.storage.database import Database
+from rag_app.storage.node_memory import NodeMemory
 
 _NODES: LiteralString = """
     SELECT text, metadata_ ->> '_node_content' AS node FROM rag_app.data_chunks
@@ -67,25 +71,70 @@ class TokenChanges(NamedTuple):
     doc_ids: frozenset[str]
 
 
+class _Read(NamedTuple):
+    """A node, and how much JSON it was made of."""
+
+    node: TextNode
+    json_size: int
+
+
 class ChunkReader:
-    """Reads chunks of one tenant at a time; every method may raise `DatabaseUnavailableError`."""
+    """Reads chunks of one tenant at a time; every method may raise `DatabaseUnavailableError`.
 
-    def __init__(self, database: Database) -> None:
+    Chunks and parents that were read last are remembered until their tenant changes. If the database does not answer,
+    those serve, and that others are missing is noted in the query's trace.
+
+    Args:
+        database: where they are.
+        max_bytes: how much memory those that are remembered may take.
+    """
+
+    def __init__(self, database: Database, *, max_bytes: int = 100_000_000) -> None:
         self._database = database
+        self._memory = NodeMemory(max_bytes)
 
-    async def anodes(self, tenant: str, node_ids: Sequence[str]) -> dict[str, BaseNode]:
-        """Return the chunks by id; a chunk deleted meanwhile is left out."""
-        if not node_ids:
-            return {}
-        nodes = [node_of(row) for row in await self._database.afetch(tenant, _NODES, {"ids": list(node_ids)})]
-        return {node.node_id: node for node in nodes}
+    async def afound(self, query: RetrievalQuery, scores: Mapping[str, float]) -> list[NodeWithScore]:
+        """Return the chunks of these ids with their scores, in order; one deleted meanwhile is left out."""
+        nodes = await self._aget(query, "chunks", scores, self._achunks)
+        return [
+            NodeWithScore(node=nodes[node_id], score=score) for node_id, score in scores.items() if node_id in nodes
+        ]
 
-    async def aparents(self, tenant: str, parent_ids: Sequence[str]) -> dict[str, TextNode]:
+    async def aparents(self, query: RetrievalQuery, parent_ids: Collection[str]) -> dict[str, TextNode]:
         """Return the parents by id; their `start_char_idx` is their place in the document."""
-        rows = await self._database.afetch(tenant, _PARENTS, {"ids": list(parent_ids)})
-        return {
-            row.parent_id: TextNode(id_=row.parent_id, text=row.text, start_char_idx=row.start_char) for row in rows
-        }
+        return await self._aget(query, "parents", parent_ids, self._aparents)
+
+    async def _aget(
+        self, query: RetrievalQuery, name: str, node_ids: Collection[str], read: Callable[..., Awaitable[list[_Read]]]
+    ) -> dict[str, TextNode]:
+        """Return nodes that are as new as the query's generation."""
+        nodes = self._memory.get(query.tenant, node_ids, query.generation)
+        missing = [node_id for node_id in node_ids if node_id not in nodes]
+        metrics.cache_used(name, hit=True, times=len(nodes))
+        metrics.cache_used(name, hit=False, times=len(missing))
+        if not missing:
+            return nodes
+        try:
+            for node, size in await read(query.tenant, missing):
+                self._memory.keep(query.tenant, node, query.generation, size)
+                nodes[node.node_id] = node
+        except DatabaseUnavailableError as error:
+            if not nodes:
+                raise
+            query.trace.degrade("retrieval", name, error, "those in memory")
+        return nodes
+
+    async def _achunks(self, tenant: str, node_ids: Sequence[str]) -> list[_Read]:
+        read = []
+        for row in await self._database.afetch(tenant, _NODES, {"ids": node_ids}):
+            node = TextNode.from_json(row.node)
+            node.set_content(row.text)
+            read.append(_Read(node, len(row.node)))
+        return read
+
+    async def _aparents(self, tenant: str, parent_ids: Sequence[str]) -> list[_Read]:
+        rows = await self._database.afetch(tenant, _PARENTS, {"ids": parent_ids})
+        return [_Read(TextNode(id_=row.parent_id, text=row.text, start_char_idx=row.start_char), 0) for row in rows]
 
     async def atokens(self, tenant: str) -> TokenSnapshot:
         """Return the tokens of all chunks of the tenant."""
@@ -102,10 +151,3 @@ class ChunkReader:
             [ChunkTokens(*row[2:]) for row in rows if row.node_id],
             frozenset(row.doc_id for row in rows if row.doc_id),
         )
-
-
-def node_of(row: Any) -> BaseNode:
-    """Return the chunk of a row with its `text` and, as JSON, its `node`."""
-    node = TextNode.from_json(row.node)
-    node.set_content(row.text)
-    return node

@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from rag_app.errors import UnstorableError
 from rag_app.schema import ParsedDocument
 from rag_app.storage.database import Database
+from rag_app.storage.halfvec import as_halfvec
 from rag_app.storage.index_settings import INDEX_SETTINGS, require_same_index
-from rag_app.storage.staging import Row, as_halfvec, as_jsonb, insert_many
+from rag_app.storage.staging import Row, as_jsonb, insert_many
 
 TOLD_GENERATIONS = 1000  # so many generations of deletions are remembered; who knows an older state reads all anew
 

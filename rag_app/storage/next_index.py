@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 from rag_app.errors import StorageError
 from rag_app.storage.database import Database
 from rag_app.storage.documents import CHUNK_COLUMNS
-from rag_app.storage.staging import as_halfvec, as_jsonb, insert_many
+from rag_app.storage.halfvec import as_halfvec
+from rag_app.storage.staging import as_jsonb, insert_many
 
 _LOCK = 7_246_001_835_553_201_413  # two that fill it at once would undo each other's work
 _DOCUMENTS_AT_ONCE = 200

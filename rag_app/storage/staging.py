@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, LiteralString
 
-import numpy as np
-from numpy.typing import NDArray
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
@@ -67,17 +65,6 @@ def insert_many(
 def as_jsonb(value: Mapping[str, Any]) -> Jsonb:
     """Return a value for a column of type jsonb."""
     return Jsonb(value, dumps=_dumps)
-
-
-def as_halfvec(values: Sequence[float]) -> bytes:
-    """Return a value for a column of type halfvec: two 16-bit integers, the length and 0, and 16-bit floats."""
-    return len(values).to_bytes(2, "big") + b"\0\0" + np.asarray(values, dtype=">f2").tobytes()
-
-
-def from_halfvecs(values: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return the vectors of such values, which have one length, as the rows of a matrix."""
-    rows = np.frombuffer(b"".join(values), dtype=">f2").reshape(len(values), -1 if values else 2)
-    return rows[:, 2:].astype(np.float32)  # the head of each is as long as two numbers
 
 
 def _dumps(value: Any) -> str:

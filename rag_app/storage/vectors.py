@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_app.storage.database import Database
-from rag_app.storage.staging import from_halfvecs
+from rag_app.storage.halfvec import from_halfvecs
 
 # Chunks and generation in one statement, which sees one state.
 _ALL: LiteralString = """

@@ -26,10 +26,10 @@ def further(app: RagApp) -> Iterator[dict[str, BaseRetriever]]:
     qdrant = QdrantStore(
         QdrantOptions(), database, embed_dim=embedding.dim, fingerprint=embedding.fingerprint, patience_s=20
     )
-    stores = {"memory": MemoryStore(VectorReader(database), ChunkReader(database)), "qdrant": qdrant}
+    stores = {"memory": MemoryStore(VectorReader(database)), "qdrant": qdrant}
     search, reader = TextSearch(database), ChunkReader(database)
     search.prepare()
-    dense = {name: DenseLeg(store, embedding, app.loop) for name, store in stores.items()}
+    dense = {name: DenseLeg(store, reader, embedding, app.loop) for name, store in stores.items()}
     yield {**dense, "postgres_fts": PostgresFtsLeg(search, reader, app.loop)}
     qdrant.close()
 

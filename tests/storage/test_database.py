@@ -15,6 +15,7 @@ from rag_app.storage import Database, start_embedded
 
 NOTE = {"id": "m1", "title": "ارسال", "text": "ارسال سفارش تا سه روز کاری طول می‌کشد.", "source": "manual"}
 PASSWORD = "s3cret-گذرواژه"
+pytestmark = pytest.mark.usefixtures("database")  # whose schema makes the tenants' role, which is the server's
 
 
 @pytest.fixture
@@ -201,17 +202,24 @@ async def test_a_connection_that_the_server_cut_is_an_error_once_and_then_replac
 
 def test_an_application_outlives_its_database(own_server: Path) -> None:
     with RagApp.from_config(data_dir=own_server, deadline_s=30, retrieval={"leg_timeout_s": 20}) as app:
-        app.ingest([NOTE], tenant="t1")
+        for tenant in ("t1", "never asked"):
+            app.ingest([NOTE], tenant=tenant)
         before = app.retrieve("ارسال چند روز طول می‌کشد؟", tenant="t1")
         assert (len(before.nodes), before.degraded) == (1, False)
 
         stop(own_server)
-        during = app.retrieve("ارسال چند روز طول می‌کشد؟", tenant="t1")
+        remembered = app.retrieve("ارسال چند روز طول می‌کشد؟", tenant="t1")
+        assert (remembered.context, remembered.method) == (before.context, "production_rag")
+        assert [(entry.component, entry.reason) for entry in remembered.trace.degradations] == [
+            (component, "DatabaseUnavailableError") for component in ("catalog", "dense")
+        ]
+        during = app.retrieve("ارسال چند روز طول می‌کشد؟", tenant="never asked")
         assert (during.nodes, during.context, during.tokens) == ((), "", 0)
         assert during.degraded
         assert during.reason == "retrieval failed: every leg did, the first by DatabaseUnavailableError"
         assert [(entry.component, entry.reason) for entry in during.trace.degradations] == [
-            (component, "DatabaseUnavailableError") for component in ("catalog", "dense", "bm25", "context_retriever")
+            (component, "DatabaseUnavailableError")
+            for component in ("catalog", "vocabulary", "dense", "bm25", "context_retriever")
         ]
         assert during.as_dict()["chunks"] == []
         assert during.analysis is not None

@@ -104,7 +104,7 @@ def brute_force(tenant: str, query: Sequence[float], source: str | None = None) 
 def plan(database: Database, tenant: str, ef_search: int | None, sources: list[str] | None = None) -> str:
     store = TenantPGVectorStore(database, DIM)
     tenant, query, parameters, settings = store._search(
-        question("q"), TOP_K, None, tenant=tenant, sources=sources, ef_search=ef_search
+        question("q"), TOP_K, tenant=tenant, sources=sources, ef_search=ef_search
     )
     return "\n".join(row[0] for row in database.fetch(tenant, "EXPLAIN " + query, parameters, settings))
 
@@ -149,12 +149,12 @@ def test_the_index_finds_what_comparing_all_finds(
         nearest = [
             row.node_id
             for row in database.fetch(
-                *store._search(query, TOP_K, None, tenant=LARGE, sources=sources, ef_search=status.ef_search)
+                *store._search(query, TOP_K, tenant=LARGE, sources=sources, ef_search=status.ef_search)
             )
         ]
         assert len(nearest) == TOP_K
         found += len(set(nearest) & set(expected))
-        exact = database.fetch(*store._search(query, TOP_K, None, tenant=LARGE, sources=sources))
+        exact = database.fetch(*store._search(query, TOP_K, tenant=LARGE, sources=sources))
         assert {row.node_id for row in exact} == set(expected)
     assert found / (50 * TOP_K) >= RECALL
 
@@ -164,7 +164,9 @@ def test_the_index_of_one_tenant_never_shows_a_row_of_another(database: Database
     indexes.refresh(HOSTILE)
     store = TenantPGVectorStore(database, DIM)
     for tenant in SIZES:
-        rows = database.fetch(*store._search(question("x"), 2000, None, tenant=tenant, ef_search=status.ef_search))
+        rows = database.fetch(
+            *store._search_texts(question("x"), 2000, None, tenant=tenant, ef_search=status.ef_search)
+        )
         assert {json.loads(row.node)["metadata"]["tenant"] for row in rows} == {tenant}
 
 

@@ -189,10 +189,10 @@ def test_the_sql_text_holds_no_value(store: TenantPGVectorStore) -> None:
     hostile, ids = TENANTS[2], frozenset(["d'; DROP TABLE x --"])
     for ef_search in (None, 100):
         tenant, query, parameters, _ = store._search(
-            QUESTION.tolist(), 7, None, tenant=hostile, sources=[SOURCES[2]], doc_ids=ids, ef_search=ef_search
+            QUESTION.tolist(), 7, tenant=hostile, sources=[SOURCES[2]], doc_ids=ids, ef_search=ef_search
         )
         assert (tenant, parameters["sources"], parameters["doc_ids"]) == (hostile, [SOURCES[2]], list(ids))
         _, other, _, _ = store._search(
-            QUESTION.tolist(), 9, None, tenant="b", sources=None, doc_ids=None, ef_search=ef_search
+            QUESTION.tolist(), 9, tenant="b", sources=None, doc_ids=None, ef_search=ef_search
         )
         assert query == other

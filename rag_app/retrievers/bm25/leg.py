@@ -28,5 +28,4 @@ class BM25Leg(BaseRetriever):
         query = RetrievalQuery.of(query_bundle)
         index = await self._indexes.aget(query.tenant, query.generation)
         found = await beside_others(index, TenantBM25Retriever.search, query) if index is not None else {}
-        nodes = await self._reader.anodes(query.tenant, list(found))
-        return [NodeWithScore(node=nodes[node_id], score=score) for node_id, score in found.items() if node_id in nodes]
+        return await self._reader.afound(query, found)

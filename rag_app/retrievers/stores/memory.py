@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
-from llama_index.core.schema import NodeWithScore
 from numpy.typing import NDArray
 
 from rag_app import metrics
@@ -15,7 +14,7 @@ from rag_app.logs import get_logger
 from rag_app.retrievers.labels import Labels
 from rag_app.retrievers.stores.refreshes import Refreshes
 from rag_app.schema import RetrievalQuery
-from rag_app.storage import ChunkReader, ChunkVectors, VectorReader
+from rag_app.storage import ChunkVectors, VectorReader
 
 logger = get_logger(__name__)
 
@@ -73,13 +72,11 @@ class MemoryStore:
 
     Args:
         vectors: where the vectors are.
-        chunks: where the texts are.
         max_bytes: how much memory the matrices may hold together; a single one may hold more.
     """
 
-    def __init__(self, vectors: VectorReader, chunks: ChunkReader, *, max_bytes: int = 500_000_000) -> None:
+    def __init__(self, vectors: VectorReader, *, max_bytes: int = 500_000_000) -> None:
         self._vectors = vectors
-        self._chunks = chunks
         self._max_bytes = max_bytes
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._refreshes = Refreshes(self._arefresh)
@@ -90,8 +87,8 @@ class MemoryStore:
         """The memory that the matrices hold, in bytes, about."""
         return sum(entry.nbytes for entry in self._entries.values())
 
-    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> list[NodeWithScore]:
-        """Return the chunks nearest to a vector, of those that the query may find, by cosine similarity.
+    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> dict[str, float]:
+        """Return the cosine similarities of the chunks nearest to a vector by id, of those that the query may find.
 
         Raises:
             DatabaseUnavailableError: the database does not answer.
@@ -104,15 +101,12 @@ class MemoryStore:
         if query.tenant in self._entries:
             self._entries.move_to_end(query.tenant)
         if not entry.node_ids:
-            return []
+            return {}
         asked = np.asarray(embedding, np.float16).astype(np.float32)  # PostgreSQL compares halves with halves
         asked /= np.linalg.norm(asked)
         if entry.matrix.size <= _QUICK:
-            found = entry.nearest(asked, query, top_k)
-        else:
-            found = await asyncio.to_thread(entry.nearest, asked, query, top_k)
-        nodes = await self._chunks.anodes(query.tenant, list(found))
-        return [NodeWithScore(node=nodes[node_id], score=score) for node_id, score in found.items() if node_id in nodes]
+            return entry.nearest(asked, query, top_k)
+        return await asyncio.to_thread(entry.nearest, asked, query, top_k)
 
     async def _arefresh(self, tenant: str) -> _Entry:
         entry = await asyncio.to_thread(self._read, tenant, self._entries.get(tenant))

@@ -18,11 +18,11 @@ Ask = Callable[..., RetrievalQuery]
 
 @pytest.fixture
 def store(app: RagApp) -> MemoryStore:
-    return MemoryStore(VectorReader(app.database), ChunkReader(app.database))
+    return MemoryStore(VectorReader(app.database))
 
 
 def leg_of(store: MemoryStore, app: RagApp) -> DenseLeg:
-    return DenseLeg(store, open_embedding("hashing", EmbeddingOptions()), app.loop)
+    return DenseLeg(store, ChunkReader(app.database), open_embedding("hashing", EmbeddingOptions()), app.loop)
 
 
 @pytest.mark.parametrize("quick", [0, 10**9])

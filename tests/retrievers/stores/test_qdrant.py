@@ -17,6 +17,7 @@ from rag_app.errors import ComponentError, ConfigurationError
 from rag_app.retrievers import DenseLeg
 from rag_app.retrievers.stores.qdrant import QdrantOptions, QdrantStore, points
 from rag_app.schema import Deadline, RetrievalQuery
+from rag_app.storage import ChunkReader
 from tests.conftest import INSTITUTE, SAMPLE_TENANT, heartbeat
 
 Ask = Callable[..., RetrievalQuery]
@@ -37,7 +38,7 @@ def store(app: RagApp) -> Iterator[QdrantStore]:
 
 
 def leg_of(store: QdrantStore, app: RagApp) -> DenseLeg:
-    return DenseLeg(store, EMBEDDING, app.loop)
+    return DenseLeg(store, ChunkReader(app.database), EMBEDDING, app.loop)
 
 
 def held(store: QdrantStore, tenant: str) -> set[str]:

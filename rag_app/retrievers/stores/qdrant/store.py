@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, TypeVar
 
-from llama_index.core.schema import NodeWithScore
 from qdrant_client import QdrantClient
 
 from rag_app.retrievers.stores.qdrant.client import QdrantConnection, QdrantOptions
 from rag_app.retrievers.stores.qdrant.points import TenantPoints
 from rag_app.retrievers.stores.refreshes import Refreshes
 from rag_app.schema import RetrievalQuery
-from rag_app.storage import ChunkReader, Database, VectorReader
+from rag_app.storage import Database, VectorReader
 
 T = TypeVar("T")
 _CHUNKS = 1_000  # read and written at a time
@@ -30,7 +29,7 @@ class QdrantStore:
     """The chunks' vectors in a Qdrant collection of all tenants, which follows PostgreSQL.
 
     Each tenant's points carry the generation they are of, in Qdrant, where every process sees it. One that finds them
-    behind brings them up to date; processes take turns at that. Texts are read from PostgreSQL.
+    behind brings them up to date; processes take turns at that.
 
     Args:
         options: where Qdrant is; it is reached when it is first needed.
@@ -46,20 +45,19 @@ class QdrantStore:
         self._connection = QdrantConnection(options, embed_dim)
         self._database = database
         self._vectors = VectorReader(database)
-        self._chunks = ChunkReader(database)
         self._fingerprint = fingerprint
         self._patience_s = patience_s
         self._known: dict[str, int] = {}
         self._refreshes = Refreshes(self._arefresh)
 
-    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> list[NodeWithScore]:
-        """Return the chunks nearest to a vector, of those that the query may find, by cosine similarity.
+    async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> dict[str, float]:
+        """Return the cosine similarities of the chunks nearest to a vector by id, of those that the query may find.
 
         Points that are behind and can not be brought up to date in time are searched as they are, which is noted.
 
         Raises:
             ComponentError: Qdrant does not answer or refuses.
-            DatabaseUnavailableError: the database does not answer.
+            DatabaseUnavailableError: the points are behind, and the database does not answer.
         """
         tenant = query.tenant
         if self._known.get(tenant, 0) < query.generation:
@@ -69,14 +67,12 @@ class QdrantStore:
             except TimeoutError:
                 query.trace.degrade("retrieval", "qdrant", "index behind", "what it holds")
         try:
-            found = await asyncio.wrap_future(
+            return await asyncio.wrap_future(
                 self._submit(tenant, lambda points: points.nearest(embedding, top_k, query.sources, query.doc_ids))
             )
         except Exception:
             self._known.pop(tenant, None)  # what it held may be lost
             raise
-        nodes = await self._chunks.anodes(tenant, list(found))
-        return [NodeWithScore(node=nodes[node_id], score=score) for node_id, score in found.items() if node_id in nodes]
 
     def refresh(self, tenant: str) -> None:
         """Bring the tenant's points up to date, and wait.
