@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from rag_app.errors import ComponentError
 from rag_app.persian.folding import HALF_SPACE, fold
@@ -22,15 +24,24 @@ def hazm_data(name: str) -> list[str]:
     return fold(path.read_text(encoding="utf-8")).replace(HALF_SPACE, "").splitlines()
 
 
+class _Counted(NamedTuple):
+    idf: Mapping[str, float]
+    plurals: frozenset[str]
+
+
 @cache
-def _counted() -> dict[str, float]:
+def _counted() -> _Counted:
     counts: dict[str, int] = {}
+    plurals = set()
     for line in hazm_data("words.dat"):
-        word, count, *_ = line.split("\t")
+        word, count, marks = line.split("\t")
         if count != "0":  # not counted, which does not make a word common or rare
             counts[word] = counts.get(word, 0) + int(count)
+            if "pl" in marks.split(","):
+                plurals.add(word)
     total = sum(counts.values())
-    return {word: min(RAREST_IDF, math.log(total / count)) for word, count in counts.items()}
+    idf = {word: min(RAREST_IDF, math.log(total / count)) for word, count in counts.items()}
+    return _Counted(idf, frozenset(plurals))
 
 
 def counted_idf(word: str) -> float:
@@ -38,4 +49,9 @@ def counted_idf(word: str) -> float:
 
     It is at most `RAREST_IDF`, which a word that does not occur has.
     """
-    return _counted().get(word, RAREST_IDF)
+    return _counted().idf.get(word, RAREST_IDF)
+
+
+def is_singular(word: str) -> bool:
+    """Tell whether hazm counted a folded word and does not mark it as a plural."""
+    return word in _counted().idf and word not in _counted().plurals

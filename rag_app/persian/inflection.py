@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from rag_app.persian.frequencies import hazm_data
+from rag_app.persian.frequencies import hazm_data, is_singular
 
 _SHORTEST_STEM = 3
 # Verbs that mostly stand beside a noun that tells more: «ثبت‌نام کردن», «تخفیف گرفتن».
@@ -34,15 +34,17 @@ def stem(word: str) -> str:
     """Return what the forms of a folded word have in common: a key to compare by, not a word.
 
     A verb becomes its infinitive; another word loses one ending of at most what leaves three letters, and a spoken «ون»
-    becomes «ان».
+    becomes «ان». What only looks like an ending stays: «دارو», «سازمان».
 
-    >>> stem("هزینهش"), stem("تهرون"), stem("میشه") == stem("شدند")
-    ('هزینه', 'تهران', True)
+    >>> stem("هزینهش"), stem("تهرون"), stem("دارو"), stem("میشه") == stem("شدند")
+    ('هزینه', 'تهران', 'دارو', True)
     """
     infinitive = verb_forms().get(word)
     if infinitive is not None:
         return infinitive
     shorter = _CLEAR_ENDING.sub("", word)
+    if shorter != word and is_singular(word):
+        shorter = word
     return _SPOKEN_AN.sub("ان", shorter) if "ون" in shorter else shorter
 
 

@@ -30,6 +30,17 @@ def test_a_word_without_an_ending_is_its_stem(word: str) -> None:
     assert stem(word) == word
 
 
+@pytest.mark.parametrize("word", ["دارو", "خودرو", "سازمان", "داستان", "ارزش", "احترام", "شکلات", "انگشتر"])
+@pytest.mark.parametrize("ending", ["", "ها", "هاشون"])
+def test_what_only_looks_like_an_ending_stays(word: str, ending: str) -> None:
+    assert stem(word + ending) == word
+
+
+@pytest.mark.parametrize(("plural", "word"), [("مشکلات", "مشکل"), ("محصولات", "محصول"), ("انتخابات", "انتخاب")])
+def test_a_plural_that_the_language_knows_is_a_form_of_its_singular(plural: str, word: str) -> None:
+    assert stem(plural) == stem(word)
+
+
 @pytest.mark.parametrize(
     "forms",
     [

@@ -46,6 +46,7 @@ def only(reading: Reading) -> QueryWord:
     return word
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["شهریه", "ارسل کتب", "shahrie chande", "the book", "استراداد قسطی", "کتاب‌ها"]), max_size=8
