@@ -40,10 +40,10 @@ def packages(name: str = OURS, extras: Collection[str] = ()) -> set[str]:
         seen.add(place)
         for requirement in _requirements(*place):
             needed = canonicalize_name(requirement.name)
-            if needed != OURS and _installed(needed) is not None:
+            if _installed(needed) is not None:
                 found.add(needed)
                 waiting.append((needed, tuple(sorted(requirement.extras))))
-    return found
+    return found - {OURS}  # an extra of it may name another
 
 
 def extras() -> list[str]:

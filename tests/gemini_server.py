@@ -30,6 +30,7 @@ class Reply:
         delay_s: before the response begins.
         pause_s: before each piece but the first.
         cut: the connection is closed after the last piece, without an end.
+        tokens: what is told of those of the request, the text and the thoughts; by OpenAI's completions only if given.
     """
 
     texts: tuple[str, ...] = ("سلام. ", "ارسال ۵۰ هزار تومان است [1].")
@@ -41,6 +42,7 @@ class Reply:
     delay_s: float = 0
     pause_s: float = 0
     cut: bool = False
+    tokens: tuple[int, int, int] | None = None
 
 
 @dataclass
@@ -214,7 +216,9 @@ def _error(status: int, more: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gemini_events(reply: Reply) -> list[dict[str, Any]]:
-    usage = {"usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}}
+    prompt, text, thoughts = reply.tokens or (1, 1, 0)
+    counts = {"promptTokenCount": prompt, "candidatesTokenCount": text, "totalTokenCount": prompt + text + thoughts}
+    usage = {"usageMetadata": {**counts, **({"thoughtsTokenCount": thoughts} if thoughts else {})}}
     if reply.blocked:
         return [{"promptFeedback": {"blockReason": reply.blocked}, **usage}]
     if not reply.texts:
@@ -241,6 +245,10 @@ def _openai_events(reply: Reply) -> list[dict[str, Any]]:
     ]
     if finish and not reply.cut and (contents or finish != "stop"):
         events.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+    if reply.tokens is not None:
+        prompt, text, thoughts = reply.tokens
+        counts = {"prompt_tokens": prompt, "completion_tokens": text + thoughts, "total_tokens": sum(reply.tokens)}
+        events.append({**base, "choices": [], "usage": counts})
     return events
 
 

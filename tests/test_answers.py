@@ -32,6 +32,8 @@ def test_an_answer_has_its_citations_and_what_it_rests_on(app: RagApp) -> None:
         "citations": list(answer.citations),
         "llm": "extractive",
         "outcome": "answered",
+        "usage": answer.usage.as_dict(),
+        "token_counter": "estimate",
     }
 
 

@@ -11,7 +11,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from rich.console import Console
 
 from rag_app import RagApp
-from rag_app.schema import NO_MATCH, Answer, QueryAnalysis, RetrievalResult, Retrieved
+from rag_app.schema import NO_MATCH, Answer, QueryAnalysis, RetrievalResult, Retrieved, Usage
 from rag_app.schema.terminal import render_result
 from rag_app.trace import ChunkTrace, StageTrace, Trace, WordTrace
 
@@ -71,7 +71,7 @@ def result_of(text: str, **changed: object) -> RetrievalResult:
 
 
 def answer_of(text: str) -> Answer:
-    return Answer(text, Retrieved(text, text, result_of(text)), (1,), text, "answered")
+    return Answer(text, Retrieved(text, text, result_of(text)), (1,), text, "answered", Usage(0, 0, text))
 
 
 @pytest.mark.parametrize("made", [result_of(HOSTILE), answer_of(HOSTILE)])

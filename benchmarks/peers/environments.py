@@ -30,6 +30,7 @@ def install(peer: str) -> None:
     requirements, installed = HERE / f"{peer}.txt", BUILT / peer / "requirements.txt"
     if installed.exists() and installed.read_text("utf-8") == requirements.read_text("utf-8"):
         return
+    print(f"{peer}: installing, about 2 GB, which may take some minutes", flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", BUILT / peer], check=True)  # noqa: S603 - our own arguments
     pip = [str(python_of(peer)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--requirement", requirements], check=True)  # noqa: S603 - our own arguments
@@ -39,5 +40,8 @@ def install(peer: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peers", nargs="*", default=PEERS, help=f"of {', '.join(PEERS)}; all by default")
-    for name in parser.parse_args().peers:
+    names = parser.parse_args().peers
+    if unknown := sorted(set(names) - set(PEERS)):
+        parser.error(f"no peer is named {', '.join(unknown)}: choose of {', '.join(PEERS)}")
+    for name in names:
         install(name)

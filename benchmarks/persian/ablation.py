@@ -24,12 +24,13 @@ from rag_app.persian import (
     folding,
     inflection,
     lexicon,
-    vocabulary,
+    matching,
     words,
 )
 from rag_app.persian import weights as word_weights
 from rag_app.persian.finglish import FinglishIndex
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.matching import WordMatcher
 from rag_app.persian.spelling import Ngrams, Similar, SimilarToEach, SpellingIndex
 from rag_app.postprocessors import lexical_rerank
 from rag_app.retrievers.bm25 import TenantBM25Retriever, cache
@@ -102,16 +103,16 @@ ELEMENTS = {
         [
             (PersianAnalyzer, "forms", _spaced_forms),
             (Vocabulary, "_parts", lambda self, word, *parts: (word,)),
-            (Vocabulary, "_add_joined", lambda self, typed, matches: None),
+            (WordMatcher, "_add_joined", lambda self, typed, matches: None),
         ],
         reindex=True,
     ),
     "inflection and spoken forms": Element(
         [
-            (vocabulary, "stem", str),
+            (matching, "_stem", str),
             (words, "stem", str),
             (lexicon, "stem", str),
-            (vocabulary, "possible_stems", lambda word: iter(())),
+            (matching, "possible_stems", lambda word: iter(())),
             (inflection, "verb_forms", dict),
             (word_weights, "verb_forms", dict),
         ]

@@ -17,9 +17,20 @@ from rag_app.chat.history import recent_turns
 from rag_app.chat.replies import reply
 from rag_app.errors import LLMError, kind_of
 from rag_app.gemini import messages_of
-from rag_app.llms import Write
+from rag_app.llms import WriteAnswer
 from rag_app.logs import REQUEST_ID, get_logger, key_values
-from rag_app.schema import Answer, AnswerEvent, Deadline, Delta, Outcome, RetrievalQuery, Retrieved, TokenCounter
+from rag_app.schema import (
+    Answer,
+    AnswerEvent,
+    Deadline,
+    Delta,
+    Outcome,
+    RetrievalQuery,
+    RetrievalResult,
+    Retrieved,
+    TokenCounter,
+    Usage,
+)
 from rag_app.serving import Method, RetrievalService
 from rag_app.spans import record_span
 
@@ -40,6 +51,7 @@ class _Written:
     text: str = ""
     outcome: Outcome | None = None
     citations: tuple[int, ...] = ()
+    usage: Usage | None = None
     first_s: float | None = None
 
 
@@ -49,9 +61,10 @@ class ChatService:
     Args:
         retrieval: finds what answers rest on.
         follow_ups: makes a question that leans on the conversation stand alone.
-        write: writes an answer to a request, piece by piece; it bounds its own time, and raises `LLMError` alone.
+        write: writes an answer to a request, piece by piece, and tells its tokens if it knows them; it bounds its own
+            time, and raises `LLMError` alone.
         llm: the kind of LLM behind `write`.
-        counter: counts the tokens of the history.
+        counter: counts the tokens of the history, and of an answer where `write` does not tell them.
         deadline_s: the time that a retrieval has.
     """
 
@@ -60,7 +73,7 @@ class ChatService:
         retrieval: RetrievalService,
         *,
         follow_ups: FollowUps,
-        write: Write,
+        write: WriteAnswer,
         llm: str,
         counter: TokenCounter,
         deadline_s: float,
@@ -96,7 +109,8 @@ class ChatService:
                     written.text += piece
                     yield Delta(piece)
             assert written.outcome is not None  # noqa: S101 - set by every way through `_told`
-            yield Answer(written.text, retrieved, written.citations, self.llm, written.outcome)
+            usage = written.usage or Usage(0, 0, self._counter.name)
+            yield Answer(written.text, retrieved, written.citations, self.llm, written.outcome, usage)
         finally:
             self._record(query.tenant, understood, retrieved, written)
 
@@ -111,11 +125,14 @@ class ChatService:
             yield reply(_EMPTY.get(kind, "no context"), typed)
             return
         citations = Citations(len(result.nodes))
+        request: Sequence[ChatMessage] = ()
         try:
             request = messages_of(retrieved.question, result.context, turns)
             async with aclosing(self._write(request)) as pieces:
                 async for piece in pieces:
-                    if text := citations.feed(piece):
+                    if isinstance(piece, Usage):
+                        written.usage = piece
+                    elif text := citations.feed(piece):
                         written.first_s = written.first_s or time.perf_counter() - written.started
                         yield text
             if text := citations.end():
@@ -128,9 +145,16 @@ class ChatService:
             logger.warning("the answer of an LLM failed: llm=%s: %s", self.llm, kind_of(error))
             written.outcome = "unavailable"
         written.citations = tuple(citations.numbers)
+        written.usage = written.usage or self._counted(request, result, written.text)
         if written.outcome != "answered":
             said = bool(written.text.strip())
             yield f"\n\n{reply('cut off', typed)}" if said else reply(written.outcome, typed)
+
+    def _counted(self, request: Sequence[ChatMessage], result: RetrievalResult, text: str) -> Usage:
+        """Return the tokens of a request and of what came; those of the context are known from the retrieval."""
+        around = [(message.content or "").replace(result.context, "", 1) for message in request]
+        prompt = result.tokens * bool(request) + sum(map(self._counter.count, around))
+        return Usage(prompt, self._counter.count(text), self._counter.name)
 
     def _record(self, tenant: str, understood: Understood, retrieved: Retrieved | None, written: _Written) -> None:
         """Count the answer and write its one line, without a word of the customer's; one that nobody heard out too."""

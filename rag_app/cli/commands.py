@@ -16,7 +16,7 @@ from rag_app.cli.evaluation import evaluate
 from rag_app.cli.flags import flags
 from rag_app.cli.keys import keys
 from rag_app.cli.models import models
-from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, opened, parsed_filters
+from rag_app.cli.options import AsJson, Config, DataDir, Profile, Tenant, check_sources, opened, parsed_filters
 from rag_app.cli.reindex import reindex
 from rag_app.cli.serve import serve
 from rag_app.cli.shadow import shadow
@@ -57,6 +57,7 @@ def retrieve(
     data_dir: DataDir = None,
 ) -> None:
     """Find the context for a question."""
+    check_sources(primary_source, secondary_source)
     with opened(profile, config, data_dir) as application:
         application.warm_up()
         result = application.retrieve(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag_app.cli.options import AsJson, Config, DataDir, Profile, progress_bar
+from rag_app.cli.options import AsJson, Config, DataDir, Profile, check_sources, progress_bar
 
 if TYPE_CHECKING:
     from rag_app.config import Settings
@@ -43,6 +43,7 @@ def evaluate(
     from rag_app import evaluation
     from rag_app.config import load_settings
 
+    check_sources(primary_source, secondary_source)
     names = measures.split()
     evaluation.parse_measures(names)
     dataset = evaluation.read_beir(folder)

@@ -48,6 +48,19 @@ def progress_bar(of: str = "documents", *, shown: bool = True) -> Iterator[Progr
         yield lambda done, doc_id: bar.update(task, completed=done, description=doc_id)
 
 
+def check_sources(primary: str | None, secondary: list[str] | None) -> None:
+    """Refuse further sources without a primary one, before anything is opened or read for them.
+
+    Raises:
+        InvalidInputError: there are such.
+    """
+    if secondary and primary is None:
+        raise InvalidInputError(
+            f"--secondary-source {secondary[0]} needs a --primary-source beside it; to search it alone: "
+            f"--primary-source {secondary[0]}"
+        )
+
+
 def parsed_filters(given: list[str] | None) -> dict[str, Any] | None:
     """Return the filters of `KEY=TEXT` and `KEY:=JSON`; a text stays a text, also if it looks like a number.
 

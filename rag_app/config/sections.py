@@ -244,9 +244,10 @@ class LLMSettings(_Section):
 class ServerSettings(_Section):
     """`rag-app serve`: where it listens, and how much it takes on.
 
-    `max_in_flight` requests run at once and as many wait; a key may ask `requests_per_minute` times. Both answer 429
-    above that. `drain_s` is what requests have to end when the server is stopped. `cors_origins` are the sites that
-    browsers may call it from; none by default. Of several `processes` on the port each has these limits for itself.
+    `max_in_flight` requests run at once and as many wait, of one tenant three quarters at most; a key may ask
+    `requests_per_minute` times. Both answer 429 above that. `drain_s` is what requests have to end when the server is
+    stopped. `cors_origins` are the sites that browsers may call it from; none by default. Of several `processes` on the
+    port each has these limits for itself.
     """
 
     host: str = "127.0.0.1"

@@ -10,7 +10,7 @@ from llama_index.core.llms import LLM
 from rag_app.chat import ChatService, FollowUps
 from rag_app.config import Settings
 from rag_app.kinds import is_shipped, open_own
-from rag_app.llms import LLMOptions, Write, aclose_llm, astream_text, open_llm
+from rag_app.llms import LLMOptions, Write, aclose_llm, astream_answer, astream_text, open_llm
 from rag_app.request import Requests
 from rag_app.schema import TokenBudget, TokenCounter
 from rag_app.serving import RetrievalService
@@ -82,12 +82,12 @@ def quick_writer(settings: Settings, llm: ConfiguredLLM) -> Write | None:
 def open_chat(
     settings: Settings, retrieval: RetrievalService, llm: ConfiguredLLM, counter: TokenCounter
 ) -> ChatService:
-    """Return what answers questions by the configured LLM; `counter` counts the history."""
+    """Return what answers questions by the configured LLM; `counter` counts the history, and the answer."""
     options = settings.llm
     return ChatService(
         retrieval,
         follow_ups=FollowUps(quick_writer(settings, llm)),
-        write=partial(astream_text, llm.get(), timeout_s=options.timeout_s, retries=options.retries),
+        write=partial(astream_answer, llm.get(), timeout_s=options.timeout_s, retries=options.retries),
         llm=options.kind,
         counter=counter,
         deadline_s=settings.deadline_s,

@@ -18,7 +18,7 @@ from llama_index.llms.gemini import Gemini
 from llama_index.llms.gemini.utils import is_function_calling_model
 
 from rag_app.llms.failures import failure_of_response, time_out
-from rag_app.llms.gemini_api import CONTEXT_WINDOW, api_key_of, check_finish, check_prompt
+from rag_app.llms.gemini_api import CONTEXT_WINDOW, api_key_of, check_finish, check_prompt, counted
 from rag_app.llms.options import LLMOptions
 from rag_app.llms.threads import iterate_in_thread
 
@@ -87,13 +87,15 @@ class GeminiLLM(Gemini):
 
         async def stream() -> ChatResponseAsyncGen:
             text = ""
-            async for delta in iterate_in_thread(lambda: self._deltas(request)):
+            async for delta, tokens in iterate_in_thread(lambda: self._deltas(request)):
                 text += delta
-                yield ChatResponse(message=ChatMessage(role=MessageRole.ASSISTANT, content=text), delta=delta)
+                message = ChatMessage(role=MessageRole.ASSISTANT, content=text)
+                yield ChatResponse(message=message, delta=delta, additional_kwargs=tokens)
 
         return stream()
 
-    def _deltas(self, request: api.GenerateContentRequest) -> Iterator[str]:
+    def _deltas(self, request: api.GenerateContentRequest) -> Iterator[tuple[str, dict[str, int]]]:
+        """Yield the deltas, each with the tokens so far."""
         answered, finish_reason = False, None
         chunks: Any = None
         try:
@@ -107,7 +109,8 @@ class GeminiLLM(Gemini):
                     finish_reason = candidate.finish_reason.name
                 delta = "".join(part.text for part in candidate.content.parts)
                 answered = answered or bool(delta)
-                yield delta
+                usage = chunk.usage_metadata
+                yield delta, counted(usage.prompt_token_count, usage.total_token_count)
         except GoogleAPICallError as error:
             raise failure_of_response(*_response(error)) from None
         except requests.Timeout:

@@ -27,6 +27,11 @@ def api_key_of(options: LLMOptions) -> str:
     return key
 
 
+def counted(prompt: int | None, total: int | None) -> dict[str, int]:
+    """Return the tokens that the API tells of, by LlamaIndex's names; what the model thought is part of its answer."""
+    return {"prompt_tokens": prompt, "completion_tokens": total - prompt} if prompt and total else {}
+
+
 def check_prompt(block_reason: str | None) -> None:
     """Raise the failure of a prompt that was blocked, if it was, for this reason of the API."""
     if block_reason and block_reason != "BLOCK_REASON_UNSPECIFIED":

@@ -14,7 +14,7 @@ from llama_index.llms.google_genai import GoogleGenAI
 from llama_index.llms.google_genai.utils import prepare_chat_params
 
 from rag_app.llms.failures import failure_of_response, time_out
-from rag_app.llms.gemini_api import CONTEXT_WINDOW, api_key_of, check_finish, check_prompt
+from rag_app.llms.gemini_api import CONTEXT_WINDOW, api_key_of, check_finish, check_prompt, counted
 from rag_app.llms.options import LLMOptions
 
 # A model that thinks does so within `max_tokens`, which would be used up before the first word of an answer. To quote
@@ -85,7 +85,10 @@ class GoogleGenAILLM(GoogleGenAI):
                     delta = "".join(part.text for part in parts if part.text and not part.thought)
                     text += delta
                     yield ChatResponse(
-                        message=ChatMessage(role=MessageRole.ASSISTANT, content=text), delta=delta, raw=chunk
+                        message=ChatMessage(role=MessageRole.ASSISTANT, content=text),
+                        delta=delta,
+                        raw=chunk,
+                        additional_kwargs=_tokens(chunk.usage_metadata),
                     )
             except errors.APIError as error:
                 headers = getattr(error.response, "headers", None) or {}
@@ -101,6 +104,10 @@ class GoogleGenAILLM(GoogleGenAI):
         """Close the connections."""
         await self._client.aio.aclose()
         self._client.close()
+
+
+def _tokens(usage: types.GenerateContentResponseUsageMetadata | None) -> dict[str, int]:
+    return counted(usage.prompt_token_count, usage.total_token_count) if usage is not None else {}
 
 
 def _name(value: types.FinishReason | types.BlockedReason | None) -> str | None:

@@ -58,13 +58,16 @@ class OpenAILikeLLM(OpenAILike):
             try:
                 chunks: Any = await self._get_aclient().chat.completions.create(**request)
                 async for chunk in chunks:
-                    if not chunk.choices:
-                        continue
-                    finish_reason = chunk.choices[0].finish_reason or finish_reason
-                    delta = (chunk.choices[0].delta.content if chunk.choices[0].delta else None) or ""
+                    delta = ""
+                    if chunk.choices:
+                        finish_reason = chunk.choices[0].finish_reason or finish_reason
+                        delta = (chunk.choices[0].delta.content if chunk.choices[0].delta else None) or ""
                     text += delta
                     yield ChatResponse(
-                        message=ChatMessage(role=MessageRole.ASSISTANT, content=text), delta=delta, raw=chunk
+                        message=ChatMessage(role=MessageRole.ASSISTANT, content=text),
+                        delta=delta,
+                        raw=chunk,
+                        additional_kwargs=_tokens(chunk.usage),
                     )
             except openai.APIStatusError as error:
                 raise failure_of_response(error.status_code, error.response.headers, error.body) from None
@@ -81,6 +84,11 @@ class OpenAILikeLLM(OpenAILike):
             await self._aclient.close()
         if self._client is not None:
             self._client.close()
+
+
+def _tokens(usage: Any) -> dict[str, int]:
+    """Return what a chunk tells of tokens; many services tell them unasked, and some refuse to be asked."""
+    return {name: getattr(usage, name) for name in ("prompt_tokens", "completion_tokens")} if usage else {}
 
 
 def _check_finish(reason: str | None) -> None:

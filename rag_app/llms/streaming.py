@@ -7,20 +7,38 @@ import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-from llama_index.core.llms import LLM, ChatMessage
+from llama_index.core.llms import LLM, ChatMessage, ChatResponse
 
 from rag_app.errors import LLMError
 from rag_app.llms.failures import cut_off, empty_answer, time_out, unreachable
+from rag_app.schema import Usage
 
 Write = Callable[[Sequence[ChatMessage]], AsyncGenerator[str, None]]  # has an LLM answer a request, piece by piece
+WriteAnswer = Callable[[Sequence[ChatMessage]], AsyncGenerator[str | Usage, None]]  # and in the end tells its tokens
 _WORTH_A_RETRY = ("quota", "unavailable")
 _LONGEST_WAIT_S = 20.0
 
 
 async def astream_text(
-    llm: LLM, messages: Sequence[ChatMessage], *, timeout_s: float, retries: int, backoff_s: float = 0.5
+    llm: LLM, messages: Sequence[ChatMessage], *, timeout_s: float, retries: int
 ) -> AsyncGenerator[str, None]:
+    """Yield the pieces that `astream_answer` does, of which it takes the arguments, and no tokens.
+
+    Raises:
+        LLMError: there is no answer, or no more of it.
+    """
+    async with aclosing(astream_answer(llm, messages, timeout_s=timeout_s, retries=retries)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, str):
+                yield piece
+
+
+async def astream_answer(
+    llm: LLM, messages: Sequence[ChatMessage], *, timeout_s: float, retries: int, backoff_s: float = 0.5
+) -> AsyncGenerator[str | Usage, None]:
     """Yield the pieces of the answer's text, none of them empty, the first without white space before it.
+
+    After a whole answer comes what it took in tokens, if the LLM's service counts them.
 
     A used-up quota and an unreachable service are tried again while no text was given out: after `backoff_s`, twice as
     long each time and up to a quarter more by chance, or when the service says; not at all if that is past the
@@ -39,16 +57,21 @@ async def astream_text(
     clock = asyncio.get_running_loop().time
     deadline = clock() + timeout_s
     for attempt in range(retries + 1):
-        given = False
+        given, usage = False, None
         try:
             async with aclosing(_deltas(llm, messages, deadline)) as deltas:
                 async for delta in deltas:
+                    if isinstance(delta, Usage):
+                        usage = delta
+                        continue
                     text = delta if given else delta.lstrip()
                     if text:
                         given = True
                         yield text
             if not given:
                 raise empty_answer()
+            if usage is not None:
+                yield usage
             return
         except LLMError as failure:
             if given and failure.reason == "unavailable":
@@ -63,8 +86,8 @@ def _wait(backoff_s: float, attempt: int) -> float:
     return min(backoff_s * 2.0**attempt, _LONGEST_WAIT_S) * random.uniform(1, 1.25)  # noqa: S311 - spreads load alone
 
 
-async def _deltas(llm: LLM, messages: Sequence[ChatMessage], deadline: float) -> AsyncGenerator[str]:
-    """Yield the deltas of one request; whatever goes wrong is an `LLMError`."""
+async def _deltas(llm: LLM, messages: Sequence[ChatMessage], deadline: float) -> AsyncGenerator[str | Usage]:
+    """Yield the deltas of one request, and its tokens so far as they are told; whatever goes wrong is an `LLMError`."""
     try:
         # The time-out is set anew for each piece: around a `yield` it would end what the consumer does meanwhile.
         async with asyncio.timeout_at(deadline):
@@ -76,9 +99,20 @@ async def _deltas(llm: LLM, messages: Sequence[ChatMessage], deadline: float) ->
                 return
             if response.delta:
                 yield response.delta
+            if usage := _usage(response):
+                yield usage
     except LLMError:
         raise
     except TimeoutError:
         raise time_out() from None
     except Exception as error:  # noqa: BLE001 - whatever a client raises
         raise unreachable(error) from None  # its message may quote what was sent
+
+
+def _usage(response: ChatResponse) -> Usage | None:
+    """Return the tokens that a response tells of where LlamaIndex's LLMs do."""
+    told = response.additional_kwargs
+    prompt, completion = told.get("prompt_tokens"), told.get("completion_tokens")
+    if isinstance(prompt, int) and isinstance(completion, int):
+        return Usage(prompt, completion, "llm")
+    return None

@@ -1,6 +1,6 @@
 """The types that travel between the stages: the query, its budget and deadline, the documents and the results."""
 
-from rag_app.schema.answer import Answer, AnswerEvent, Delta, Outcome, Retrieved
+from rag_app.schema.answer import Answer, AnswerEvent, Delta, Outcome, Retrieved, Usage
 from rag_app.schema.budget import ContextTokenCounter, TokenBudget, TokenCounter
 from rag_app.schema.checks import chosen_from, scored_list
 from rag_app.schema.documents import FoundInParent, IngestReport, ParsedDocument, Skipped, TenantSnapshot
@@ -43,6 +43,7 @@ __all__ = [
     "TenantSnapshot",
     "TokenBudget",
     "TokenCounter",
+    "Usage",
     "checked_name",
     "chosen_from",
     "scored_list",

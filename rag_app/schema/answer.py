@@ -35,6 +35,30 @@ class Delta:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """The tokens that an answer took; none where no LLM was asked.
+
+    Attributes:
+        prompt_tokens: of the request.
+        completion_tokens: of what the LLM wrote, with what it thought.
+        token_counter: who counted: "llm" for its service, which counts its own way; else a counter of rag_app by name.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    token_counter: str
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts as OpenAI's API names them."""
+        total = self.prompt_tokens + self.completion_tokens
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": total,
+        }
+
+
+@dataclass(frozen=True)
 class Answer:
     """The last step: the whole answer.
 
@@ -44,6 +68,7 @@ class Answer:
         citations: the numbers of the chunks that it cites, each of which is in the context, in order of appearance.
         llm: the kind of LLM that wrote it.
         outcome: "answered"; "no context" if nothing was found to answer from; else why the LLM failed.
+        usage: the tokens that it took.
     """
 
     text: str
@@ -51,6 +76,7 @@ class Answer:
     citations: tuple[int, ...]
     llm: str
     outcome: Outcome
+    usage: Usage
 
     def _repr_html_(self) -> str:
         """Return what Jupyter shows."""
@@ -62,7 +88,14 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, without the retrieval."""
-        return {"text": self.text, "citations": list(self.citations), "llm": self.llm, "outcome": self.outcome}
+        return {
+            "text": self.text,
+            "citations": list(self.citations),
+            "llm": self.llm,
+            "outcome": self.outcome,
+            "usage": self.usage.as_dict(),
+            "token_counter": self.usage.token_counter,
+        }
 
 
 AnswerEvent = Retrieved | Delta | Answer

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rag_app.gemini import lines_above
+
 if TYPE_CHECKING:
     from rag_app.schema.result import RetrievalResult
 
@@ -13,12 +15,14 @@ _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"  # keep right-to-left text from reor
 
 
 def render_result(result: RetrievalResult) -> str:
-    """Return the chunks of the context, the tokens and the stage times."""
+    """Return the chunks of the context, each below its fields or headings, the tokens and the stage times."""
     lines = [f"No chunks: {result.reason}"] if result.reason else []
     for place, scored in enumerate(result.nodes, start=1):
         node = scored.node
         doc_id, title = isolated(node.metadata["doc_id"]), isolated(node.metadata["title"])
         lines += [f"[{place}] {doc_id}  score {scored.score or 0:.3f}  {title}"]
+        if above := "  ".join(map(isolated, lines_above(node))):
+            lines.append(f"    {above}")
         lines += [f"    {isolated(line)}" for line in node.get_content().splitlines() if line.strip()]
     return "\n".join([*lines, render_summary(result), *notes(result)])
 

@@ -25,7 +25,7 @@ event: delta
 data: {"text": "ارسال رایگان است [1]."}
 
 event: done
-data: {"text": "رایگان است [1].", "citations": [1], "llm": "extractive", "outcome": "answered", "request_id": "4f"}
+data: {"text": "رایگان است [1].", "citations": [1], "llm": "extractive", "outcome": "answered", "usage": {...}}
 """
 
 

@@ -21,7 +21,13 @@ from rag_app.server.streaming import EventStream, event_of, while_connected
 router = APIRouter(tags=["answers"])
 _FINISHES = {"cut off": "length", "blocked": "content_filter"}  # any other outcome is a whole answer to the customer
 _GONE = 499
-_RAG = {"citations": [1], "llm": "extractive", "outcome": "answered", "sources": [{"number": 1, "doc_id": "m01"}]}
+_RAG = {
+    "citations": [1],
+    "llm": "extractive",
+    "outcome": "answered",
+    "token_counter": "estimate",
+    "sources": [{"number": 1, "doc_id": "m01"}],
+}
 _EXAMPLE = {
     "id": "chatcmpl-4f1c",
     "object": "chat.completion",
@@ -34,6 +40,7 @@ _EXAMPLE = {
             "finish_reason": "stop",
         }
     ],
+    "usage": {"prompt_tokens": 1204, "completion_tokens": 9, "total_tokens": 1213},
     "rag": _RAG,
 }
 
@@ -64,20 +71,23 @@ async def complete(
     """Answer the last message of the user from the tenant's documents; what was said before it is the history.
 
     Messages of the system are not followed, and what steers an LLM is not used: the server's settings do that. The
-    field `rag` of the answer, or of the last event, has the citations, their documents and the outcome.
+    field `rag` of the answer, or of the last event with a choice, has the citations, their documents, the outcome, and
+    who counted the tokens of `usage`, which a stream has where `stream_options.include_usage` asks for it.
     """
     served.admit()
     model = served.checked_text("model", body.model)
     head = {"id": f"chatcmpl-{request.state.request_id}", "created": int(time.time()), "model": model}
     answer = _asked(body, caller.tenant, served)
     if body.stream:
-        return EventStream(_chunks(answer, {**head, "object": "chat.completion.chunk"}))
+        with_usage = body.stream_options is not None and body.stream_options.include_usage is True
+        return EventStream(_chunks(answer, {**head, "object": "chat.completion.chunk"}, with_usage=with_usage))
     whole = await while_connected(request.receive, lambda: _last(answer))
     if whole is None:
         return Response(status_code=_GONE)
     message = {"role": "assistant", "content": whole.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": _finish(whole), "logprobs": None}
-    return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "rag": _rag(whole)})
+    usage = whole.usage.as_dict()
+    return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "usage": usage, "rag": _rag(whole)})
 
 
 def _asked(body: CompletionRequest, tenant: str, served: Services) -> AsyncIterator[AnswerEvent]:
@@ -104,7 +114,12 @@ async def _last(answer: AsyncIterator[AnswerEvent]) -> Answer | None:
     return whole if isinstance(whole, Answer) else None
 
 
-async def _chunks(answer: AsyncIterator[AnswerEvent], head: dict[str, Any]) -> AsyncGenerator[str, None]:
+async def _chunks(
+    answer: AsyncIterator[AnswerEvent], head: dict[str, Any], *, with_usage: bool
+) -> AsyncGenerator[str, None]:
+    if with_usage:
+        head = {**head, "usage": None}  # but for the last event
+
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return event_of({**head, "choices": [choice], **more})
@@ -116,6 +131,8 @@ async def _chunks(answer: AsyncIterator[AnswerEvent], head: dict[str, Any]) -> A
                 yield chunk({"content": step.text})
             elif isinstance(step, Answer):
                 yield chunk({}, _finish(step), rag=_rag(step))
+                if with_usage:
+                    yield event_of({**head, "choices": [], "usage": step.usage.as_dict()})
     except Exception as error:  # noqa: BLE001 - the status is sent already; OpenAI's client raises for this
         yield event_of(told(error).as_dict())
     yield "data: [DONE]\n\n"
@@ -126,7 +143,7 @@ def _finish(answer: Answer) -> str:
 
 
 def _rag(answer: Answer) -> dict[str, Any]:
-    """Return what OpenAI's shape has no place for; the text is in the shape itself."""
+    """Return what OpenAI's shape has no place for; the text and the tokens are in the shape itself."""
     nodes = answer.retrieved.result.nodes
     sources = [
         {
@@ -135,5 +152,5 @@ def _rag(answer: Answer) -> dict[str, Any]:
         }
         for number in answer.citations
     ]
-    fields = {name: value for name, value in answer.as_dict().items() if name != "text"}
+    fields = {name: value for name, value in answer.as_dict().items() if name not in ("text", "usage")}
     return {**fields, "question": answer.retrieved.question, "sources": sources}

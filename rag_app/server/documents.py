@@ -114,7 +114,7 @@ async def add_documents(
 ) -> JSONResponse:
     """Store documents; the same again change nothing. What can not be stored is in `skipped`, and the rest goes on."""
     records = [document.model_dump(exclude_none=True) for document in body.documents]
-    async with served.ingestions.enter():
+    async with served.ingestions.enter(caller.tenant):
         return report_response(await served.app.aingest(records, tenant=caller.tenant))
 
 

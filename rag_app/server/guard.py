@@ -45,7 +45,7 @@ class Guard:
             stores = scope["path"].startswith(_DOCUMENTS)
             most = self._max_document_bytes if stores else _MAX_QUESTION_BYTES
             body = limited(receive, headers.get("content-length"), most)
-            async with self._services.requests.enter():
+            async with self._services.requests.enter(key.tenant):
                 await self._app(scope, body, send)
         except (ApiError, RagAppError) as error:
             await error_response(told(error))(scope, receive, send)

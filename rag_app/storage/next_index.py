@@ -91,6 +91,9 @@ _SWAP = """
     UPDATE rag_app.index_settings SET name = substr(name, 6);
 """
 
+# PostgreSQL named it by the table that it was made for, with a number where that name was taken.
+_SEQUENCE = text("SELECT pg_get_serial_sequence('rag_app.data_chunks', 'id')")
+
 Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 Tokenize = Callable[[str], Sequence[str]]
 
@@ -168,7 +171,7 @@ class NextIndex:
             for behind in self.behind():
                 self.copy(behind)
             connection.exec_driver_sql(_SWAP)
-            _rename_constraints_and_indexes(connection)
+            _rename_what_is_the_tables(connection)
 
     def _copy_documents(self, tenant: str, generations: Mapping[str, int]) -> int:
         asked = {"doc_ids": list(generations)}
@@ -202,7 +205,8 @@ def _add_constraints_and_indexes(connection: Connection) -> None:
         connection.exec_driver_sql(re.sub(r"INDEX (\w+) ON \S+", r"INDEX next_\1 ON rag_app.next_chunks", definition))
 
 
-def _rename_constraints_and_indexes(connection: Connection) -> None:
+def _rename_what_is_the_tables(connection: Connection) -> None:
+    """Give constraints, indexes and the sequence of the ids the names that the migrations gave them."""
     for name, _ in connection.execute(_CONSTRAINTS).all():
         connection.exec_driver_sql(
             f"ALTER TABLE rag_app.data_chunks RENAME CONSTRAINT {name} TO {name.removeprefix('next_')}"
@@ -210,3 +214,4 @@ def _rename_constraints_and_indexes(connection: Connection) -> None:
     for name, _ in connection.execute(_INDEXES).all():
         own = name.removeprefix("rag_app.")
         connection.exec_driver_sql(f"ALTER INDEX rag_app.{own} RENAME TO {own.removeprefix('next_')}")
+    connection.exec_driver_sql(f"ALTER SEQUENCE {connection.scalar(_SEQUENCE)} RENAME TO data_chunks_id_seq")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,15 @@ def test_a_side_is_measured_in_a_process_of_its_own(script: Load, cross_encoder_
     assert found["memory_mb"]["peak"] > 50
     assert found["memory_mb"]["database"] > 5
     assert "| rag_app |" in peers.rendered({"sides": reports})
+
+
+def test_the_environment_of_a_peer_that_is_none_is_refused_and_not_begun(script: Load) -> None:
+    environments = script("environments")
+    command = [sys.executable, environments.__file__, "llamaindex", "langchian"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no peer is named langchian: choose of llamaindex, langchain, haystack, raglite" in done.stderr
+    assert "installing" not in done.stdout
 
 
 def test_a_side_that_ends_says_why(script: Load, tmp_path: Path) -> None:

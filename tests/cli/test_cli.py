@@ -201,6 +201,17 @@ def test_ingest_json_is_json_alone(empty_url: str, tmp_path: Path) -> None:
     assert "ب.png" in output  # readable, not escaped
 
 
+def test_retrieve_shows_the_fields_of_a_product_above_its_text(empty_url: str, tmp_path: Path) -> None:
+    fields = {"brand": "سونی", "price": 4200000}
+    product = {"id": "p1", "kind": "product", "title": "هدفون", "text": "ارسال رایگان", **fields}
+    (tmp_path / "products.jsonl").write_text(json.dumps(product), "utf-8")
+    run("ingest", tmp_path, "--tenant", "t1")
+    head, above, text, _ = run("retrieve", "هدفون سونی", "--tenant", "t1").splitlines()
+    assert head.startswith("[1] p1 ")
+    assert above == f"    {ISOLATE}brand: سونی{END_ISOLATE}  price: 4,200,000"
+    assert text == f"    {ISOLATE}ارسال رایگان{END_ISOLATE}"
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_ingest_of_nothing_readable_exits_with_1(empty_url: str, tmp_path: Path, options: list[str]) -> None:
     (tmp_path / "b.png").write_bytes(b"\x89PNG")

@@ -71,6 +71,16 @@ def test_the_columns_of_an_evaluation_are_aligned(folder: Path) -> None:
         assert all(row[end - 1] != " " and row[end : end + 2] == "  " for end in ends)
 
 
+@pytest.mark.parametrize(("command", "subject"), [("eval", "missing"), ("retrieve", "سوال")])
+def test_a_further_source_without_a_primary_one_is_refused_before_anything_is_read(
+    command: str, subject: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAG_APP_CONFIG", "missing.yaml")
+    tenant = ["--tenant", "t"] if command == "retrieve" else []
+    with pytest.raises(InvalidInputError, match="--secondary-source faq needs a --primary-source"):
+        run(command, subject, *tenant, "--secondary-source", "faq")
+
+
 def test_models_are_loaded_before_the_first_query(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
     warm_up, retrieve = RagApp.warm_up, RetrievalPipeline.arun

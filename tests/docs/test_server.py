@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,7 @@ def test_the_client_of_openai_is_answered(server: Serving, key: str, capsys: pyt
     names: dict[str, Any] = {"key": key}
     exec(compile(code, "docs/server.md", "exec"), names)
     names["client"].close()
-    text, rag = capsys.readouterr().out.splitlines()
+    text, rag, tokens = capsys.readouterr().out.splitlines()
     assert "[1]" in text
     assert rag.startswith("answered [{'number': 1, 'doc_id': 'f1'")
+    assert re.fullmatch(r"[1-9]\d+ estimate", tokens)

@@ -11,7 +11,8 @@ from llama_index.core.llms import LLM, ChatMessage, MessageRole
 
 from rag_app.errors import LLMError, LLMFailure
 from rag_app.gemini import messages_of
-from rag_app.llms import LLMOptions, aclose_llm, astream_text, open_llm
+from rag_app.llms import LLMOptions, aclose_llm, astream_answer, astream_text, open_llm
+from rag_app.schema import Usage
 from tests.conftest import heartbeat
 from tests.gemini_server import GeminiServer, Reply, quota_used_up
 from tests.llms.conftest import KEY, NETWORK_KINDS, options_for
@@ -28,8 +29,9 @@ async def ask(
     """Return the deltas of an answer, and its failure if it ended in one."""
     deltas: list[str] = []
     try:
-        async for delta in astream_text(llm, messages, timeout_s=timeout_s, retries=retries, backoff_s=0.01):
-            deltas.append(delta)  # noqa: PERF401 - those before a failure count
+        async for delta in astream_answer(llm, messages, timeout_s=timeout_s, retries=retries, backoff_s=0.01):
+            if isinstance(delta, str):
+                deltas.append(delta)  # noqa: PERF401 - those before a failure count
     except LLMError as failure:
         return deltas, failure
     return deltas, None
@@ -44,6 +46,14 @@ async def test_pieces_come_as_they_are_sent(llm: LLM, server: GeminiServer) -> N
         deltas.append(delta)
     assert deltas == ["یک ", "دو ", "سه"]
     assert all(later - earlier > 0.1 for earlier, later in pairwise(times))
+
+
+async def test_what_the_service_counted_comes_last_with_what_the_model_thought(llm: LLM, server: GeminiServer) -> None:
+    server.script(Reply(tokens=(1200, 30, 70)))
+    told = [piece async for piece in astream_answer(llm, QUESTION, timeout_s=10, retries=0)]
+    assert told == [*PLAIN, Usage(1200, 100, "llm")]
+    server.script(Reply(tokens=(1200, 30, 70)))
+    assert [piece async for piece in astream_text(llm, QUESTION, timeout_s=10, retries=0)] == PLAIN
 
 
 async def test_the_request_holds_the_turns_and_the_limits(llm: LLM, server: GeminiServer) -> None:

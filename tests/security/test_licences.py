@@ -36,6 +36,12 @@ def test_every_package_of_the_core_and_of_each_extra_is_listed(
         assert licences["packages"](extras=[extra]) <= set(listed["core"]) | set(listed[f"extra `{extra}`"]), extra
 
 
+def test_what_an_extra_brings_by_another_is_counted(licences: dict[str, Any]) -> None:
+    brought = licences["packages"](extras=["notebooks"])
+    assert {"pandas", "matplotlib", "ir-measures", "ipykernel"} <= brought
+    assert "rag-app" not in brought
+
+
 def test_none_is_unknown_and_the_copyleft_ones_are_weak_and_named(
     licences: dict[str, Any], listed: dict[str, dict[str, str]]
 ) -> None:

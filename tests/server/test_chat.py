@@ -54,6 +54,8 @@ def test_an_answer_comes_as_retrieval_pieces_and_the_whole(client: httpx.Client,
     assert "".join(piece["text"] for _, piece in pieces) == done["text"]
     assert "سه روز کاری" in done["text"]
     assert (done["citations"], done["llm"], done["outcome"]) == ([1], "extractive", "answered")
+    assert done["usage"]["total_tokens"] > done["usage"]["completion_tokens"] > 0
+    assert done["token_counter"] == "estimate"
     assert done["request_id"] == "my-1"
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -8,8 +8,13 @@ import openai
 import pytest
 from llama_index.core.llms import ChatMessage
 
+from rag_app import RagApp
 from rag_app.errors import LLMError
-from tests.server.running import Running
+from rag_app.schema import Usage
+from rag_app.tokens import EstimatedTokenCounter
+from tests.gemini_server import Reply, gemini_server
+from tests.server.conftest import RECORDS
+from tests.server.running import Running, running
 from tests.server.test_chat import written_by
 
 QUESTION: Any = [{"role": "user", "content": "ارسال چند روز طول میکشه؟"}]
@@ -120,6 +125,79 @@ def test_what_is_searched_can_be_said_in_extra_fields(ai: openai.OpenAI) -> None
     )
     assert answer.model_extra is not None
     assert answer.model_extra["rag"]["outcome"] == "no context"
+
+
+def tokens_of(text: str) -> int:
+    return EstimatedTokenCounter().count(text)
+
+
+def test_the_tokens_of_an_answer_are_counted_where_its_llm_counts_none(server: Running, ai: openai.OpenAI) -> None:
+    requests: list[Sequence[ChatMessage]] = []
+    extractive = server.app.chat._write
+
+    async def write(messages: Sequence[ChatMessage]) -> AsyncIterator[str | Usage]:
+        requests.append(messages)
+        async for piece in extractive(messages):
+            yield piece
+
+    history: Any = [{"role": "user", "content": "سلام، سوال داشتم"}, {"role": "assistant", "content": "بفرمایید."}]
+    with written_by(server, write):
+        answer = ai.chat.completions.create(model="x", messages=[*history, *QUESTION])
+    (request,) = requests
+    assert len(request) == 4
+    asked = sum(tokens_of(message.content or "") for message in request)
+    usage, text = answer.usage, answer.choices[0].message.content
+    assert usage is not None
+    assert asked <= usage.prompt_tokens <= asked * 1.02  # the context is counted by itself
+    assert usage.completion_tokens == tokens_of(text or "") > 5
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+    assert (answer.model_extra or {})["rag"]["token_counter"] == "estimate"
+    assert "usage" not in (answer.model_extra or {})["rag"]
+
+
+def test_no_tokens_are_used_where_no_llm_is_asked(ai: openai.OpenAI) -> None:
+    nothing = ai.chat.completions.create(model="x", messages=QUESTION, extra_body={"filters": {"doc_id": "none"}})
+    assert nothing.usage is not None
+    assert (nothing.usage.prompt_tokens, nothing.usage.completion_tokens, nothing.usage.total_tokens) == (0, 0, 0)
+
+
+def test_a_stream_ends_with_the_tokens_if_they_are_asked_for(ai: openai.OpenAI) -> None:
+    whole = ai.chat.completions.create(model="x", messages=QUESTION)
+    asked: Any = {"model": "x", "messages": QUESTION, "stream": True}
+    *others, last = ai.chat.completions.create(**asked, stream_options={"include_usage": True})
+    assert (last.choices, last.usage) == ([], whole.usage)
+    assert {chunk.usage for chunk in others} == {None}
+    assert others[-1].choices[0].finish_reason == "stop"
+    for options in ({}, {"stream_options": None}, {"stream_options": {"include_usage": False}}):
+        *_, last = ai.chat.completions.create(**asked, **options)
+        assert last.choices[0].finish_reason == "stop"
+    with pytest.raises(openai.BadRequestError) as refused:
+        ai.chat.completions.create(**asked, stream_options={"include_usage": "yes"})
+    assert refused.value.param == "stream_options.include_usage"
+
+
+def test_the_tokens_are_those_that_the_llms_service_counted(new_database: Callable[[], str]) -> None:
+    llm = {"kind": "google_genai", "api_key": "k", "retries": 0}
+    with (
+        gemini_server() as gemini,
+        RagApp.from_config(database={"url": new_database()}, llm={**llm, "api_base": gemini.url}, deadline_s=30) as app,
+        running(app) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key=server.key("t"), max_retries=0) as ai,
+    ):
+        app.ingest(RECORDS, tenant="t")
+        gemini.script(*[Reply(tokens=(1200, 30, 70))] * 2, Reply(tokens=(1200, 30, 0), finish="SAFETY"))
+        whole = ai.chat.completions.create(model="x", messages=QUESTION)
+        *_, last = ai.chat.completions.create(
+            model="x", messages=QUESTION, stream=True, stream_options={"include_usage": True}
+        )
+        stopped = ai.chat.completions.create(model="x", messages=QUESTION)
+    assert whole.usage is not None
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens, whole.usage.total_tokens) == (1200, 100, 1300)
+    assert last.usage == whole.usage
+    assert (whole.model_extra or {})["rag"]["token_counter"] == "llm"
+    assert stopped.usage is not None
+    assert stopped.usage.prompt_tokens > 100  # counted here, for a failure tells no tokens
+    assert (stopped.model_extra or {})["rag"]["token_counter"] == "estimate"
 
 
 def test_there_is_one_model(ai: openai.OpenAI) -> None:

@@ -124,7 +124,7 @@ def test_what_no_database_stores_is_skipped_and_the_rest_goes_on(client: httpx.C
 def test_no_more_ingestions_run_at_once_than_leave_room_for_questions(server: Running, client: httpx.Client) -> None:
     gate = server.services.ingestions
     for _ in range(2):
-        asyncio.run(gate._places.acquire())
+        asyncio.run(gate._place("another"))
     before, gate._wait_s = gate._wait_s, 0.01
     try:
         answer = client.post("/v1/documents", json={"documents": [{"id": "a", "text": "b"}]})
@@ -134,5 +134,5 @@ def test_no_more_ingestions_run_at_once_than_leave_room_for_questions(server: Ru
     finally:
         gate._wait_s = before
         for _ in range(2):
-            gate._places.release()
+            gate._leave("another")
     assert client.post("/v1/documents", json={"documents": [{"id": "a", "text": "b"}]}).status_code == 200

@@ -70,25 +70,96 @@ def test_as_many_wait_as_run_and_the_rest_is_told_to_come_again(
     assert waited(lambda: not gate.busy)
 
 
+def test_a_tenant_that_fills_its_places_leaves_some_for_the_others(
+    server: Running, client: httpx.Client, tenant: str
+) -> None:
+    go_on = threading.Event()
+
+    async def write(messages: Sequence[ChatMessage]) -> AsyncIterator[str]:
+        await asyncio.to_thread(go_on.wait, 20)
+        yield "پاسخ"
+
+    with (
+        running(with_limits(server, max_in_flight=4)) as small,
+        small.client(tenant) as first_key,
+        small.client(tenant) as second_key,
+        small.client(f"{tenant}-other") as other,
+        written_by(server, write),
+        ThreadPoolExecutor(6) as pool,
+    ):
+        gate = small.services.requests
+        gate._wait_s = 20
+        sent = [pool.submit(key.post, "/v1/chat/completions", json=QUESTION) for key in (first_key, second_key) * 3]
+        assert waited(lambda: gate.waiting == 3)
+        assert gate.running == 3
+        assert other.get("/v1/models").status_code == 200
+        refused = first_key.get("/v1/models")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
+        go_on.set()
+        assert [each.result(20).status_code for each in sent] == [200] * 6
+        assert waited(lambda: not gate.busy)
+
+
+async def test_a_free_place_goes_to_the_tenant_with_the_fewest_and_then_to_who_waits_longest() -> None:
+    gate = Gate(4, wait_s=20)
+    order: list[str] = []
+    leave = {name: asyncio.Event() for name in ("a1", "a2", "a3", "b1", "a4", "b2", "c1", "b3")}
+
+    async def ask(name: str) -> None:
+        async with gate.enter(name[0]):
+            order.append(name)
+            await leave[name].wait()
+
+    asked = []
+    for name in leave:
+        asked.append(asyncio.create_task(ask(name)))
+        await asyncio.sleep(0)
+    assert (gate.running, gate.waiting) == (4, 4)
+    for name in ("a1", "a2", "a3", "b1"):
+        leave[name].set()
+        await asked[list(leave).index(name)]
+        await asyncio.sleep(0)
+    assert order == ["a1", "a2", "a3", "b1", "c1", "a4", "b2", "b3"]
+    for event in leave.values():
+        event.set()
+    await asyncio.gather(*asked)
+    assert not gate.busy
+    assert not gate._of_tenant
+
+
+async def test_a_place_that_is_given_to_one_that_just_gave_up_goes_on_to_the_next() -> None:
+    gate = Gate(2, wait_s=20)
+    await gate._place("a")
+    await gate._place("a")
+    gone, next_one = (asyncio.create_task(gate._place(tenant)) for tenant in ("b", "c"))
+    await asyncio.sleep(0)
+    gate._leave("a")  # b's turn
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    assert gone.cancelled()
+    await asyncio.wait_for(next_one, 5)
+    assert (gate.running, gate.waiting, dict(gate._of_tenant)) == (2, 0, {"a": 1, "c": 1})
+
+
 async def test_who_waits_in_vain_is_turned_away_and_leaves_no_trace() -> None:
     gate = Gate(1, wait_s=0.05)
-    async with gate.enter():
+    async with gate.enter("t"):
         with pytest.raises(ApiError) as refused:
-            async with gate.enter():
+            async with gate.enter("t"):
                 pass
         assert refused.value.status_code == 429
-        waiting = asyncio.create_task(gate.enter().__aenter__())
+        waiting = asyncio.create_task(gate.enter("t").__aenter__())
         await asyncio.sleep(0)
         assert gate.waiting == 1
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert (gate.running, gate.waiting) == (1, 0)
-    async with gate.enter():
+    async with gate.enter("t"):
         assert gate.running == 1
     assert not gate.busy
     gate.draining = True
     with pytest.raises(ApiError) as stopping:
-        async with gate.enter():
+        async with gate.enter("t"):
             pass
     assert (stopping.value.status_code, stopping.value.code) == (503, "stopping")
 

