@@ -11,7 +11,7 @@ from llama_index.core.schema import Document
 from rag_app import RagApp
 from rag_app.readers import Item, Read, read
 from rag_app.schema import Skipped
-from tests.conversion.files import docx, paragraph
+from tests.conversion.files import docx, paragraph, pdf_of_pages
 
 Write = Callable[[str, str | bytes], Path]
 GOOD = {"id": "good", "text": "متن"}
@@ -351,6 +351,14 @@ def test_a_page_a_word_document_and_a_pdf_are_named_as_other_files_are(folder: P
     ]
     assert all("می‌رسد" in document.text for document in documents if document.metadata["source"] != "web")
     assert documents[1].text == "متن صفحه"
+
+
+def test_a_pdf_is_read_without_the_pages_that_are_too_much_and_these_are_told(write: Write) -> None:
+    file = write("a.pdf", pdf_of_pages(b"BT /F 12 Tf (Hello) Tj ET", bytes(6_000_000)))
+    document, note = read_all(file)
+    assert isinstance(document, Document)
+    assert document.text == "Hello"
+    assert note == Skipped(str(file), "pages of the PDF were left out (more than 5 MB of instructions on one page): 2")
 
 
 # What is skipped, while the rest is read
