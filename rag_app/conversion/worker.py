@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import resource
 import signal
@@ -15,6 +16,9 @@ from rag_app.conversion.formats import EXPANSION, INSTALL, MODULES, Converted
 from rag_app.errors import ReadError
 
 _RECURSION = 5000  # Markdown is written by recursion over the page's elements; pure Python calls need no stack for it
+
+# A document's parts live until it is converted: looking through them as often as Python does took a third of the time.
+_GARBAGE = (100_000, 20, 100)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, *, time_limit_s: int, memory_mb: int) -> None:
@@ -68,6 +72,7 @@ def _main() -> None:
         with contextlib.suppress(ValueError, OSError):  # some systems know no such limit
             resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 1_000_000,) * 2)
     sys.setrecursionlimit(_RECURSION)
+    gc.set_threshold(*_GARBAGE)
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # what a library prints is no answer
     serve(sys.stdin.buffer, answers, time_limit_s=time_limit_s, memory_mb=memory_mb)
