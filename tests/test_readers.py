@@ -1,4 +1,5 @@
 import json
+import os
 import time
 from collections.abc import Callable
 from datetime import date
@@ -362,6 +363,38 @@ def test_a_pdf_is_read_without_the_pages_that_are_too_much_and_these_are_told(wr
 
 
 # What is skipped, while the rest is read
+
+
+def test_a_link_leads_to_no_file_outside_of_the_folder(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "given", tmp_path / "given-else"
+    for place in (folder, outside):
+        place.mkdir()
+        (place / "a.txt").write_text(f"in {place.name}", "utf-8")
+    links = {
+        "far.txt": outside / "a.txt",
+        "folder": outside,
+        "loop": folder,
+        "near.txt": folder / "a.txt",
+        "no.txt": "x",
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    found = {(entry.node_id, entry.text) if isinstance(entry, Document) else entry for entry in read_all(folder)}
+    elsewhere = "the link leads out of the folder that was given; give the file itself, or put a copy there"
+    nowhere = "the link leads to no file; links to folders are not followed"
+    assert found == {
+        ("a.txt", "in given"),
+        ("near.txt", "in given"),
+        Skipped(str(folder / "far.txt"), elsewhere),
+        *(Skipped(str(folder / name), nowhere) for name in ("folder", "loop", "no.txt")),
+    }
+    (document,) = read_all(folder / "far.txt")  # named by whoever asks
+    assert isinstance(document, Document)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    assert read_all(tmp_path / "a.txt") == [Skipped(str(tmp_path / "a.txt"), "it is no regular file")]
 
 
 @pytest.mark.parametrize("suffix", [".html", ".htm", ".docx", ".pdf"])
