@@ -1,4 +1,5 @@
 import json
+import os
 import time
 from collections.abc import Callable
 from datetime import date
@@ -11,7 +12,7 @@ from llama_index.core.schema import Document
 from rag_app import RagApp
 from rag_app.readers import Item, Read, read
 from rag_app.schema import Skipped
-from tests.conversion.files import docx, paragraph
+from tests.conversion.files import docx, paragraph, pdf_of_pages
 
 Write = Callable[[str, str | bytes], Path]
 GOOD = {"id": "good", "text": "متن"}
@@ -353,7 +354,47 @@ def test_a_page_a_word_document_and_a_pdf_are_named_as_other_files_are(folder: P
     assert documents[1].text == "متن صفحه"
 
 
+def test_a_pdf_is_read_without_the_pages_that_are_too_much_and_these_are_told(write: Write) -> None:
+    file = write("a.pdf", pdf_of_pages(b"BT /F 12 Tf (Hello) Tj ET", bytes(6_000_000)))
+    document, note = read_all(file)
+    assert isinstance(document, Document)
+    assert document.text == "Hello"
+    assert note == Skipped(str(file), "pages of the PDF were left out (more than 5 MB of instructions on one page): 2")
+
+
 # What is skipped, while the rest is read
+
+
+def test_a_link_leads_to_no_file_outside_of_the_folder(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "given", tmp_path / "given-else"
+    for place in (folder, outside):
+        place.mkdir()
+        (place / "a.txt").write_text(f"in {place.name}", "utf-8")
+    links = {
+        "far.txt": outside / "a.txt",
+        "folder": outside,
+        "loop": folder,
+        "near.txt": folder / "a.txt",
+        "no.txt": "x",
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    found = {(entry.node_id, entry.text) if isinstance(entry, Document) else entry for entry in read_all(folder)}
+    elsewhere = "the link leads out of the folder that was given; give the file itself, or put a copy there"
+    nowhere = "the link leads to no file; links to folders are not followed"
+    assert found == {
+        ("a.txt", "in given"),
+        ("near.txt", "in given"),
+        Skipped(str(folder / "far.txt"), elsewhere),
+        *(Skipped(str(folder / name), nowhere) for name in ("folder", "loop", "no.txt")),
+    }
+    (document,) = read_all(folder / "far.txt")  # named by whoever asks
+    assert isinstance(document, Document)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    assert read_all(tmp_path / "a.txt") == [Skipped(str(tmp_path / "a.txt"), "it is no regular file")]
 
 
 @pytest.mark.parametrize("suffix", [".html", ".htm", ".docx", ".pdf"])

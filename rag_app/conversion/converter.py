@@ -80,7 +80,7 @@ class Converter:
             self.close()
         if "error" in answer:
             raise ReadError(answer["error"])
-        return Converted(**answer)
+        return Converted(answer["title"], answer["text"], tuple(answer["left_out"]))
 
     def _start(self) -> subprocess.Popen[bytes]:
         # The process finds packages where this one does, even those that a script has put on the path.

@@ -14,7 +14,8 @@ EXPANSION = 10  # how many times larger than the largest file what is in a file 
 
 @dataclass(frozen=True)
 class Converted:
-    """What a file holds: its title, empty if it names none, and its text as Markdown."""
+    """What a file holds: its title, empty if it names none, its text as Markdown, and what was left out and why."""
 
     title: str
     text: str
+    left_out: tuple[str, ...] = ()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
-
-from bs4.dammit import EncodingDetector
+import re
 
 from rag_app.conversion.formats import Converted
 from rag_app.conversion.markup import markdown_of
 from rag_app.errors import ReadError
 
+# Declared in the first bytes; nothing here is looked for without end.
+_DECLARING = 100_000
+_HEAD_TAG = re.compile(rb"<(?:meta|\?xml)\b[^>]{0,2000}", re.IGNORECASE)
+_CHARSET = re.compile(rb"""(?:charset|encoding)\s{0,20}=\s{0,20}["']?\s{0,20}([\w.:-]{1,40})""", re.IGNORECASE)
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -17,7 +20,7 @@ def convert(content: bytes, max_bytes: int) -> Converted:
     """Return a page's title and its text as Markdown.
 
     Raises:
-        ReadError: its characters can not be decoded.
+        ReadError: its characters can not be decoded, it has too many elements, or they are nested too deep.
     """
     return markdown_of(_decoded(content))
 
@@ -28,7 +31,7 @@ def _decoded(content: bytes) -> str:
     Bytes above 127 that are UTF-8 by chance are next to impossible; pages that declare what they are not are common.
     """
     marked = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), None)
-    declared = EncodingDetector.find_declared_encoding(content, is_html=True)
+    declared = _declared(content)
     for encoding in (marked,) if marked else ("utf-8", declared):
         if encoding is None:
             raise ReadError(f"{_not_decoded(content, 'utf-8')}, and the page declares no charset")
@@ -44,6 +47,11 @@ def _decoded(content: bytes) -> str:
     if "\0" in text:
         raise ReadError(f"the file is binary: it holds a NUL at {text.index(chr(0))}")
     return text
+
+
+def _declared(content: bytes) -> str | None:
+    found = (_CHARSET.search(tag[0]) for tag in _HEAD_TAG.finditer(content, 0, _DECLARING))
+    return next((charset[1].decode("ascii", "replace").lower() for charset in found if charset), None)
 
 
 def _not_decoded(content: bytes, encoding: str) -> str:

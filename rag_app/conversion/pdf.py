@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pdfminer.converter import PDFPageAggregator
 from pdfminer.layout import LTChar, LTComponent, LTContainer
@@ -14,30 +16,103 @@ from pdfminer.pdffont import PDFFont
 from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser, PDFSyntaxError
-from pdfminer.pdftypes import resolve1
-from pdfminer.utils import decode_text
+from pdfminer.pdftypes import PDFStream, resolve1
+from pdfminer.utils import Matrix, decode_text
 
 from rag_app.conversion.formats import Converted
 from rag_app.conversion.pages import Glyph, page_text
 from rag_app.errors import ReadError
 
 _MAX_PAGES = 5000
+_PAGE_BYTES = 5_000_000  # of instructions; those of a full page of text have some ten thousand
+_PAGE_GLYPHS = 100_000  # a full page of text has some five thousand
+_UNPACKED = 50  # what is drawn for each byte of the file
+_STREAM_BYTES = 300  # what it takes to begin with a stream of instructions, in the time of instructions
+_SHOWN_PAGES = 20
 _OCR = "text must be recognised first (OCR), for example by ocrmypdf -l fas"
 _NO_TITLE = re.compile(r"untitled$|microsoft word\b|.*\.\w{2,5}$", re.IGNORECASE)  # what programs write by themselves
+
+
+class _TooMuchDrawnError(Exception):
+    """A page, or all pages together, draw more than is read."""
+
+
+class _Budget:
+    """What may be drawn. A small file can unpack to instructions without end, or draw the same again and again."""
+
+    def __init__(self, file_bytes: int) -> None:
+        self._allowed = self._bytes = _PAGE_BYTES + _UNPACKED * file_bytes
+        self._glyphs = 10 * _PAGE_GLYPHS + _UNPACKED * file_bytes
+        self.begin_page()
+
+    def begin_page(self) -> None:
+        self._page_bytes, self._page_glyphs = _PAGE_BYTES, _PAGE_GLYPHS
+
+    def pay_for(self, stream: object) -> None:
+        unpacked = resolve1(stream)
+        size = _STREAM_BYTES + (len(unpacked.get_data()) if isinstance(unpacked, PDFStream) else 0)
+        self._page_bytes -= size
+        if self._page_bytes < 0:
+            raise _TooMuchDrawnError(f"more than {_PAGE_BYTES / 1e6:g} MB of instructions on one page")
+        self._bytes -= size
+        if self._bytes < 0:
+            raise _TooMuchDrawnError(f"more than {self._allowed / 1e6:.1f} MB of instructions up to them")
+
+    def pay_for_glyph(self) -> None:
+        self._page_glyphs -= 1
+        if self._page_glyphs < 0:
+            raise _TooMuchDrawnError(f"more than {_PAGE_GLYPHS:,} letters on one page")
+        self._glyphs -= 1
+        if self._glyphs < 0:
+            raise _TooMuchDrawnError("more letters up to them than such a file can hold")
+
+
+class _Resources(PDFResourceManager):
+    """Pays for the tables of letters that fonts bring before they are read."""
+
+    def __init__(self, budget: _Budget) -> None:
+        super().__init__()
+        self._budget = budget
+        self._paid: set[object] = set()
+
+    def get_font(self, objid: object, spec: Mapping[str, object]) -> PDFFont:
+        if not objid or objid not in self._paid:  # others are kept
+            for table in ("ToUnicode", "Encoding"):
+                self._budget.pay_for(spec.get(table))
+            self._paid.add(objid)
+        return super().get_font(objid, spec)
 
 
 class _Glyphs(PDFPageAggregator):
     """Collects a page's glyphs and counts those whose letters the font does not tell."""
 
-    unknown = 0
+    def __init__(self, resources: PDFResourceManager, budget: _Budget) -> None:
+        super().__init__(resources, laparams=None)
+        self.budget = budget
+        self.unknown = 0
 
     def handle_undefined_char(self, font: PDFFont, cid: int) -> str:
         self.unknown += 1
         return ""
 
+    def render_char(self, matrix: Matrix, *args: Any, **named: Any) -> float:
+        self.budget.pay_for_glyph()
+        return super().render_char(matrix, *args, **named)
+
+
+class _Interpreter(PDFPageInterpreter):
+    """Pays for instructions before they are followed, each time that they are."""
+
+    device: _Glyphs
+
+    def execute(self, streams: Sequence[object]) -> None:
+        for stream in streams:
+            self.device.budget.pay_for(stream)
+        super().execute(streams)
+
 
 def convert(content: bytes, max_bytes: int) -> Converted:
-    """Return a PDF's title, if it names one, and its text; a page begins a paragraph.
+    """Return a PDF's title, if it names one, and its text: by pages, without those that draw too much.
 
     Raises:
         ReadError: it is no PDF, is encrypted, has too many pages, or holds no text but pictures of it.
@@ -49,26 +124,40 @@ def convert(content: bytes, max_bytes: int) -> Converted:
     except (PDFSyntaxError, PDFNoValidXRef) as error:
         raise ReadError(f"the file is no PDF, or a broken one: {error}") from error
     _refuse_too_many(_declared_pages(document))
-    resources = PDFResourceManager()
-    device = _Glyphs(resources, laparams=None)
-    interpreter = PDFPageInterpreter(resources, device)
+    budget = _Budget(len(content))
+    resources = _Resources(budget)
     pages: list[str] = []
-    known = size = 0
+    left_out: dict[str, list[int]] = defaultdict(list)
+    known = unknown = size = 0
     for number, page in enumerate(PDFPage.create_pages(document), start=1):
         _refuse_too_many(number)
-        interpreter.process_page(page)
+        device = _Glyphs(resources, budget)
+        budget.begin_page()
+        try:
+            _Interpreter(resources, device).process_page(page)
+        except _TooMuchDrawnError as reason:
+            left_out[str(reason)].append(number)
+            continue
         glyphs = [_glyph(char) for char in _chars(device.get_result()) if char.get_text()]
-        known += len(glyphs)
+        known, unknown = known + len(glyphs), unknown + device.unknown
         pages.append(page_text(glyphs))
         size += len(pages[-1])
         if size > max_bytes:
             break  # the text is refused by its length
     text = "\n\n".join(filter(None, pages))
-    if device.unknown > known:
+    notes = tuple(
+        f"pages of the PDF were left out ({reason}): {_shown(numbers)}" for reason, numbers in left_out.items()
+    )
+    if unknown > known:
         raise ReadError(f"the PDF's fonts do not tell which letters they draw; {_OCR}")
     if not text:
-        raise ReadError(f"the PDF holds no text, only pictures; {_OCR}")
-    return Converted(title=_title(document), text=text)
+        raise ReadError("; ".join(notes) or f"the PDF holds no text, only pictures; {_OCR}")
+    return Converted(_title(document), text, notes)
+
+
+def _shown(numbers: Sequence[int]) -> str:
+    more = len(numbers) - _SHOWN_PAGES
+    return ", ".join(map(str, numbers[:_SHOWN_PAGES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _declared_pages(document: PDFDocument) -> int:

@@ -72,12 +72,14 @@ def _read_path(path: Path, source: str | None, max_file_mb: float, readers: Mapp
     if path.is_dir():
         found = ((file, file.relative_to(path)) for file in path.rglob("*"))
         visible = [(file, name) for file, name in found if not any(part.startswith(".") for part in name.parts)]
-        files = sorted((file, name.as_posix()) for file, name in visible if file.is_file())
+        files = sorted((file, name.as_posix()) for file, name in visible if file.is_file() or file.is_symlink())
     else:
         files = [(path, path.name)]
     for file, name in files:
         folder = Path(name).parent.name or file.resolve().parent.name
         try:
+            if file != path:
+                _refuse_link_elsewhere(file, path)
             reader = readers.get(file.suffix.lower())
             if reader is None:
                 kind = f"{file.suffix} files" if file.suffix else "files without a suffix"
@@ -88,8 +90,20 @@ def _read_path(path: Path, source: str | None, max_file_mb: float, readers: Mapp
             yield skipped(str(file), str(error))
 
 
+def _refuse_link_elsewhere(file: Path, folder: Path) -> None:
+    """Raise ReadError for a link in a folder that leads to another folder or out of the one that was given."""
+    if not file.is_symlink():
+        return
+    if not file.is_file():
+        raise ReadError("the link leads to no file; links to folders are not followed")
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise ReadError("the link leads out of the folder that was given; give the file itself, or put a copy there")
+
+
 def _content(file: Path, max_file_mb: float) -> bytes:
     try:
+        if not file.is_file():
+            raise ReadError("it is no regular file")
         megabytes = file.stat().st_size / 1e6
         if megabytes > max_file_mb:
             raise ReadError(f"the file has {megabytes:.1f} MB; the limit is {max_file_mb:g} (ingestion.max_file_mb)")

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
@@ -50,3 +51,24 @@ def pdf(drawing: bytes = b"", *, compression: bytes = b"", count: int = 1, title
     ]
     numbered = b"".join(b"%d 0 obj\n%s\nendobj\n" % pair for pair in enumerate(objects, start=1))
     return b"%PDF-1.4\n" + numbered + b"trailer<</Root 1 0 R/Info 6 0 R/Size 7>>\n%%EOF"
+
+
+def pdf_of_pages(*drawings: bytes) -> bytes:
+    """A PDF whose pages draw these; X is a form, of which each of ten levels draws the next ten times."""
+    compress = b"<</Filter/FlateDecode/Length %d%s>>stream\n%s\nendstream"
+    first, count = 4, len(drawings)
+    forms = first + 2 * count
+    names = b"/Resources<</Font<</F 3 0 R>>/XObject<</X %d 0 R>>>>"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents %d 0 R" + names % forms + b">>"
+    kids = b" ".join(b"%d 0 R" % (first + 2 * index) for index in range(count))
+    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, count)]
+    objects.append(b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>")
+    for index, drawing in enumerate(drawings):
+        packed = zlib.compress(drawing, 9)
+        objects += [page % (first + 2 * index + 1), compress % (len(packed), b"", packed)]
+    for level in range(10):
+        entries = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]" + names % (forms + level + 1)
+        packed = zlib.compress(b"/X Do " * 10)
+        objects.append(compress % (len(packed), entries, packed))
+    numbered = b"".join(b"%d 0 obj\n%s\nendobj\n" % pair for pair in enumerate(objects, start=1))
+    return b"%PDF-1.4\n" + numbered + b"trailer<</Root 1 0 R/Size %d>>\n%%%%EOF" % (len(objects) + 1)

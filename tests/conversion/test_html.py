@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rag_app.errors import ReadError
 from tests.conversion.conftest import Convert
 
 Refused = Callable[[str, str | bytes], str]
@@ -81,6 +82,46 @@ def test_text_at_any_depth_is_read(convert: Convert, tag: str) -> None:
     text = convert(".html", f"<{tag}>متن " * 3000 + "ژرف").text
     assert text.count("متن") == 3000
     assert "ژرف" in text
+
+
+def test_a_list_of_any_length_is_numbered(convert: Convert) -> None:
+    # Each number was once counted from the list's beginning: these took longer than a file may.
+    lines = convert(".html", f"<ol start=3>{'<li>متن' * 100_000}</ol><ol start=² ><li>متن").text.split("\n")
+    assert (lines[0], lines[99_999], lines[-1]) == ("3. متن", "100002. متن", "1. متن")
+
+
+def test_a_charset_is_looked_for_in_time(convert: Convert) -> None:
+    assert convert(".html", "<p>متن" + "<meta " * 400_000).text == "متن"
+
+
+def test_lines_within_lists_and_quotes_within_others_stay_short(convert: Convert) -> None:
+    for tag in ("ul><li", "ol><li", "blockquote"):
+        lines = convert(".html", f"<{tag}>" * 90 + "متن<br>" * 1000).text.split("\n")
+        assert sum("متن" in line for line in lines) == 1000
+        assert sum(map(len, lines)) < 80_000  # 180,000 where each level indents them
+
+
+def test_the_first_row_is_the_header_whatever_stands_before_it(convert: Convert) -> None:
+    rows = "<tr><td>کالا<td>قیمت</tr><tr><td>چای<td>۱۰۰</tr>"
+    expected = "| کالا | قیمت |\n| --- | --- |\n| چای | ۱۰۰ |"
+    for before in ("", "<colgroup><col></colgroup>", "<tbody></tbody>"):
+        assert convert(".html", f"<table>{before}{rows}</table>").text == expected
+
+
+def test_words_around_what_is_empty_stay_apart(convert: Convert) -> None:
+    assert convert(".html", "<div>یک<p></p>دو<h2></h2>سه").text == "یک\nدو\nسه"
+
+
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        ("<br>" * 1_000_000, r"more than 1,000,000 elements .*; split it"),
+        ("<i>" * 10_000 + "</b>" * 10_000, "elements are nested more than 10,000 levels deep"),
+    ],
+)
+def test_a_page_beyond_all_measure_is_refused(convert: Convert, html: str, reason: str) -> None:
+    with pytest.raises(ReadError, match=reason):
+        convert(".html", html)
 
 
 def test_a_cell_that_claims_a_billion_columns_is_read(convert: Convert) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rag_app.conversion import Converter
 from rag_app.errors import ReadError
 from tests.conversion.conftest import Convert
-from tests.conversion.files import DATA, pdf
+from tests.conversion.files import DATA, pdf, pdf_of_pages
 
 Refused = Callable[[str, str | bytes], str]
 SENTENCE = (
@@ -68,6 +68,37 @@ def test_a_scan_is_refused_and_told_what_it_needs(refused: Refused) -> None:
 )
 def test_what_is_broken_encrypted_or_endless_is_refused(refused: Refused, content: bytes, reason: str) -> None:
     assert reason in refused(".pdf", content)
+
+
+HELLO = b"BT /F 12 Tf 72 720 Td (Hello) Tj ET "
+
+
+def test_a_page_that_draws_without_end_is_left_out_and_told_and_the_others_are_read(convert: Convert) -> None:
+    endless = (bytes(50_000_000), b"q Q " * 1_300_000, b"BT /F 12 Tf (" + b"a" * 100_001 + b") Tj ET", b"/X Do")
+    content = pdf_of_pages(HELLO, *endless, HELLO)
+    assert len(content) < 60_000
+    converted = convert(".pdf", content)
+    assert converted.text == "Hello\n\nHello"
+    assert converted.left_out == (
+        "pages of the PDF were left out (more than 5 MB of instructions on one page): 2, 3, 5",
+        "pages of the PDF were left out (more than 100,000 letters on one page): 4",
+    )
+
+
+def test_pages_that_draw_the_same_without_end_are_left_out_from_where_it_is_too_much(convert: Convert) -> None:
+    content = pdf_of_pages(*[HELLO + b"a" * 900_000] * 30)
+    (note,) = convert(".pdf", content).left_out
+    allowed = (5_000_000 + 50 * len(content)) / 1e6
+    assert note.startswith(
+        f"pages of the PDF were left out (more than {allowed:.1f} MB of instructions up to them): 8, 9,"
+    )
+    assert note.endswith(" 27 and 3 more")
+
+
+def test_a_pdf_of_which_nothing_is_left_is_refused_with_the_reason(refused: Refused) -> None:
+    assert refused(".pdf", pdf_of_pages(bytes(6_000_000))) == (
+        "pages of the PDF were left out (more than 5 MB of instructions on one page): 1"
+    )
 
 
 def test_a_page_that_unpacks_to_more_than_the_memory_allowed_is_refused() -> None:
