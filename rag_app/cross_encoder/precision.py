@@ -28,7 +28,7 @@ _HOPELESS = 2.0  # times the time of the best so far: not timed again
 _FORMAT = 4  # raised when a scorer, or what is measured of it, changes
 
 MakeScorer = Callable[[str], Scorer]
-Clock = Callable[[], tuple[float, float]]  # seconds that went by, and those for which this thread had a processor
+Clock = Callable[[], tuple[float, float, float]]  # seconds: that went by, of this thread's work, of all threads' work
 
 _known: dict[Path, Choice] = {}  # what holds for this process, by the file that keeps it
 
@@ -38,7 +38,7 @@ class Measured:
     """One precision.
 
     Attributes:
-        seconds: for twenty short pairs, without those that this thread waited for a processor.
+        seconds: of all processors together, for twenty short pairs.
         agreement: Kendall's tau with fp32's order, None where it was not needed.
     """
 
@@ -60,8 +60,8 @@ class Choice:
     settled: bool = True
 
 
-def _clock() -> tuple[float, float]:
-    return time.perf_counter(), time.thread_time()
+def _clock() -> tuple[float, float, float]:
+    return time.perf_counter(), time.thread_time(), time.process_time()
 
 
 def choose_precision(folder: Path, device: str, make: MakeScorer, clock: Clock = _clock) -> Choice:
@@ -71,9 +71,10 @@ def choose_precision(folder: Path, device: str, make: MakeScorer, clock: Clock =
     where it has none, and what int8 does to the order depends on the weights. So each is timed and compared on a few
     pairs, which takes seconds; the outcome is kept in a file, for these very weights on this very machine.
 
-    What counts is the time of this thread, which takes part in all the computing: other processes hardly change it,
-    while they double the time that goes by, or more. What was found on a busy machine all the same holds for this
-    process alone; the next one measures again, and keeps what it finds if the machine is calm or the outcome the same.
+    What counts is processor time: other processes hardly change it, while they double the time that goes by, or more.
+    The machine is busy if this thread, which takes part in all the computing, has no processor for half of the time.
+    What is found then holds for this process alone; the next one measures again, and keeps what it finds if the machine
+    is calm or the outcome the same.
 
     Args:
         folder: the model's files.
@@ -147,17 +148,18 @@ def _why(best: str, measured: dict[str, Measured]) -> str:
 
 
 def _timed(scorer: Scorer, clock: Clock, best: float) -> tuple[float, float]:
-    """Return the least seconds for the pairs, and for which part of the time this thread had a processor."""
+    """Return the least processor seconds for the pairs, and for which part of the time this thread had a processor."""
     pairs = sorted(scorer.tokenize(QUERIES[0], PASSAGES), key=lambda pair: len(pair["input_ids"]))
     scorer.logits(pairs[:2])  # what runs for the first time is slow
     taken: list[float] = []
-    begun, _ = clock()
+    begun, working, _ = clock()
     while len(taken) < 3 and max(taken, default=0.0) < _HOPELESS * best:
-        _, started = clock()
+        *_, used = clock()
         for start in range(0, len(pairs), _AT_ONCE):
             scorer.logits(pairs[start : start + _AT_ONCE])
-        taken.append(clock()[1] - started)
-    return max(min(taken), 1e-6), sum(taken) / max(clock()[0] - begun, 1e-9)
+        taken.append(clock()[2] - used)
+    ended, worked, _ = clock()
+    return max(min(taken), 1e-6), (worked - working) / max(ended - begun, 1e-9)
 
 
 def _orders(scorer: Scorer) -> list[list[float]]:

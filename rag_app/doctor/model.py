@@ -97,7 +97,7 @@ def _precision(model: str, choice: Choice) -> Check:
         + (f" (agreement {found.agreement:.3f})" if found.agreement is not None else "")
         for name, found in choice.measured.items()
     ]
-    table = f"; twenty short pairs, without waiting for a processor: {', '.join(measured)}" if measured else ""
+    table = f"; processor time of twenty short pairs: {', '.join(measured)}" if measured else ""
     finding = f"{choice.precision}: {choice.why}{table}"
     if choice.settled:
         return Check("precision", "ok", finding)
