@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,14 +23,24 @@ logger = get_logger(__name__)
 PRECISIONS = ("auto", "fp32", "bf16", "int8", "fp16")
 MIN_AGREEMENT = 0.98  # Kendall's tau with the order of fp32
 _AT_ONCE = 10  # pairs, as many as requests bring
-_FORMAT = 3  # raised when a scorer changes
+_CALM = 0.5  # of the time this thread had a processor; with less, others were busy
+_HOPELESS = 2.0  # times the time of the best so far: not timed again
+_FORMAT = 4  # raised when a scorer, or what is measured of it, changes
 
 MakeScorer = Callable[[str], Scorer]
+Clock = Callable[[], tuple[float, float, float]]  # seconds: that went by, of this thread's work, of all threads' work
+
+_known: dict[Path, Choice] = {}  # what holds for this process, by the file that keeps it
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One precision: seconds for twenty short pairs; Kendall's tau with fp32's order, None where it was not needed."""
+    """One precision.
+
+    Attributes:
+        seconds: of all processors together, for twenty short pairs.
+        agreement: Kendall's tau with fp32's order, None where it was not needed.
+    """
 
     seconds: float
     agreement: float | None = None
@@ -36,24 +48,39 @@ class Measured:
 
 @dataclass(frozen=True)
 class Choice:
-    """A precision, why it was taken, and what was measured of each."""
+    """A precision, why it was taken, and what was measured of each.
+
+    Attributes:
+        settled: False if the machine was busy when it was measured, so that the next process measures again.
+    """
 
     precision: str
     why: str
     measured: dict[str, Measured]
+    settled: bool = True
 
 
-def choose_precision(folder: Path, device: str, make: MakeScorer) -> Choice:
+def _clock() -> tuple[float, float, float]:
+    return time.perf_counter(), time.thread_time(), time.process_time()
+
+
+def choose_precision(folder: Path, device: str, make: MakeScorer, clock: Clock = _clock) -> Choice:
     """Return the fastest precision whose order agrees with that of fp32; on a GPU, fp16.
 
     On a CPU, bf16 is four times faster than fp32 where the processor has instructions for it and four times slower
     where it has none, and what int8 does to the order depends on the weights. So each is timed and compared on a few
     pairs, which takes seconds; the outcome is kept in a file, for these very weights on this very machine.
 
+    What counts is processor time: other processes hardly change it, while they double the time that goes by, or more.
+    The machine is busy if this thread, which takes part in all the computing, has no processor for half of the time.
+    What is found then holds for this process alone; the next one measures again, and keeps what it finds if the machine
+    is calm or the outcome the same.
+
     Args:
         folder: the model's files.
         device: as torch names devices.
         make: loads the model in a precision.
+        clock: what tells the time.
     """
     if (folder / INT8_FILE).exists():
         return Choice("int8", "the folder is an int8 export", {})
@@ -61,11 +88,14 @@ def choose_precision(folder: Path, device: str, make: MakeScorer) -> Choice:
         return Choice("fp16", f"{device} is a GPU", {})
     names = ["fp32", "bf16"] + ["int8"] * (int8_folder(folder) / INT8_FILE).exists()
     file = own_cache() / "precision" / f"{_key(folder, names)}.json"
-    remembered = _read(file)
-    if remembered is None:
-        remembered = _measure(names, make)
-        _write(file, remembered)
-    return remembered
+    if file in _known:
+        return _known[file]
+    choice = _read(file)
+    if choice is None or not choice.settled:
+        choice = _measure(names, make, clock, before=choice)
+        _write(file, choice)
+    _known[file] = choice
+    return choice
 
 
 def agreement(one: list[float], other: list[float]) -> float:
@@ -75,13 +105,14 @@ def agreement(one: list[float], other: list[float]) -> float:
     return float(kendalltau(one, other).statistic)
 
 
-def _measure(names: list[str], make: MakeScorer) -> Choice:
+def _measure(names: list[str], make: MakeScorer, clock: Clock, before: Choice | None) -> Choice:
     measured: dict[str, Measured] = {}
     reference: list[list[float]] = []
-    best = "fp32"
+    best, calm = "fp32", 1.0
     for name in names:
         scorer = make(name)
-        seconds = _seconds(scorer)
+        seconds, had = _timed(scorer, clock, measured[best].seconds if measured else math.inf)
+        calm = min(calm, had)
         tau = None
         if name == "fp32":
             reference = _orders(scorer)
@@ -92,7 +123,13 @@ def _measure(names: list[str], make: MakeScorer) -> Choice:
         if tau is not None and tau >= MIN_AGREEMENT:
             best = name
         del scorer  # before the next one is loaded
-    return Choice(best, _why(best, measured), measured)
+    why = _why(best, measured)
+    if calm >= _CALM:
+        return Choice(best, why, measured)
+    why = f"{why}; measured on a busy machine, which gave it a processor for {calm:.0%} of the time"
+    if before is not None and before.precision == best:
+        return Choice(best, f"{why}, but twice with the same outcome", measured)
+    return Choice(best, f"{why}: the next process measures again", measured, settled=False)
 
 
 def _why(best: str, measured: dict[str, Measured]) -> str:
@@ -110,16 +147,19 @@ def _why(best: str, measured: dict[str, Measured]) -> str:
     return "; ".join(told)
 
 
-def _seconds(scorer: Scorer) -> float:
+def _timed(scorer: Scorer, clock: Clock, best: float) -> tuple[float, float]:
+    """Return the least processor seconds for the pairs, and for which part of the time this thread had a processor."""
     pairs = sorted(scorer.tokenize(QUERIES[0], PASSAGES), key=lambda pair: len(pair["input_ids"]))
     scorer.logits(pairs[:2])  # what runs for the first time is slow
-    taken = []
-    for _ in range(3):
-        started = time.perf_counter()
+    taken: list[float] = []
+    begun, working, _ = clock()
+    while len(taken) < 3 and max(taken, default=0.0) < _HOPELESS * best:
+        *_, used = clock()
         for start in range(0, len(pairs), _AT_ONCE):
             scorer.logits(pairs[start : start + _AT_ONCE])
-        taken.append(time.perf_counter() - started)
-    return min(taken)
+        taken.append(clock()[2] - used)
+    ended, worked, _ = clock()
+    return max(min(taken), 1e-6), (worked - working) / max(ended - begun, 1e-9)
 
 
 def _orders(scorer: Scorer) -> list[list[float]]:
@@ -151,10 +191,15 @@ def _key(folder: Path, names: list[str]) -> str:
 def _read(file: Path) -> Choice | None:
     try:
         kept = json.loads(file.read_text("utf-8"))
-        return Choice(kept["precision"], kept["why"], {name: Measured(**of) for name, of in kept["measured"].items()})
+        return Choice(
+            kept["precision"],
+            kept["why"],
+            {name: Measured(**of) for name, of in kept["measured"].items()},
+            kept["settled"],
+        )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("Rerank: the precision is measured again, %s can not be read: %s", file, type(error).__name__)
         return None
 
@@ -162,7 +207,7 @@ def _read(file: Path) -> Choice | None:
 def _write(file: Path, choice: Choice) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{os.getpid()}")
+        part = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         part.write_text(json.dumps(asdict(choice), ensure_ascii=False), "utf-8")
         part.replace(file)
     except OSError as error:

@@ -41,7 +41,7 @@ def model_checks(settings: Settings, model: str) -> Iterator[Check]:
         yield Check("load", "problem", str(error))
         return
     yield _loaded(loaded, time.perf_counter() - started, options.load_timeout_s)
-    yield Check("precision", "ok", _told(loaded.choice))
+    yield _precision(model, loaded.choice)
     yield _speed(model, loaded.scorer, settings.deadline_s)
 
 
@@ -91,14 +91,20 @@ def _loaded(loaded: LoadedModel, seconds: float, allowed: float) -> Check:
     return Check("load", "warning", finding, f"rerank.load_timeout_s allows {allowed:g} s: raise it")
 
 
-def _told(choice: Choice) -> str:
+def _precision(model: str, choice: Choice) -> Check:
     measured = [
         f"{name} {found.seconds * 1000:.0f} ms"
         + (f" (agreement {found.agreement:.3f})" if found.agreement is not None else "")
         for name, found in choice.measured.items()
     ]
-    table = f"; twenty short pairs: {', '.join(measured)}" if measured else ""
-    return f"{choice.precision}: {choice.why}{table}"
+    table = f"; processor time of twenty short pairs: {', '.join(measured)}" if measured else ""
+    finding = f"{choice.precision}: {choice.why}{table}"
+    if choice.settled:
+        return Check("precision", "ok", finding)
+    answer = (
+        f"run `rag-app doctor --model {model}` when the machine is calm: what it finds then is kept for all processes"
+    )
+    return Check("precision", "warning", finding, answer)
 
 
 def _speed(model: str, scorer: Scorer, deadline_s: float) -> Check:

@@ -63,6 +63,7 @@ class CrossEncoderRerank(SentenceTransformerRerank):
     _engine: ScoringEngine = PrivateAttr()
     _options: EngineOptions = PrivateAttr()
     _switching: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _closed: bool = PrivateAttr(default=False)
 
     def __init__(
         self,
@@ -103,10 +104,10 @@ class CrossEncoderRerank(SentenceTransformerRerank):
     def use_model(self, model: str) -> None:
         """Rank with another model from now on. The old one is unloaded, unless others use it; the new one loads now.
 
-        Until it is loaded, ranking raises ComponentError with the reason "loading".
+        Until it is loaded, ranking raises ComponentError with the reason "loading". A closed one stays closed.
         """
         with self._switching:
-            if hub_id(model) == self.model:
+            if self._closed or hub_id(model) == self.model:
                 return
             self.model = hub_id(model)
             old, self._engine = self._engine, acquire_engine(self._spec(), self._options)
@@ -114,7 +115,11 @@ class CrossEncoderRerank(SentenceTransformerRerank):
         self._engine.begin_load()
 
     def close(self) -> None:
-        """Give the model back: the last of its users unloads it."""
+        """Give the model back: the last of its users unloads it. Closing again does nothing."""
+        with self._switching:
+            if self._closed:
+                return
+            self._closed = True
         release_engine(self._engine)
 
     def _spec(self) -> ModelSpec:

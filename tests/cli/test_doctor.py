@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from rag_app import RagApp, doctor
 from rag_app.cli.commands import app
 from rag_app.config import load_settings
-from rag_app.cross_encoder import LoadedModel, ModelSpec, load_model
+from rag_app.cross_encoder import LoadedModel, ModelSpec, load_model, precision
 from rag_app.cross_encoder.probe_pairs import PASSAGES
 from rag_app.cross_encoder.scorer import Features
 from rag_app.errors import ComponentError, ConfigurationError, InvalidInputError
@@ -132,7 +132,8 @@ def test_what_the_answers_name_exists() -> None:
         assert name in getattr(load_settings(), section).model_dump()
 
 
-def test_a_model_is_loaded_and_timed(model: str) -> None:
+def test_a_model_is_loaded_and_timed(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_CALM", 0.0)  # whatever else this machine does
     checks = examined("--model", model)
     assert list(checks) == OF_A_MODEL
     assert states(checks) == {"ok"}
@@ -144,8 +145,23 @@ def test_a_model_is_loaded_and_timed(model: str) -> None:
         r"loads without the network in \d+\.\d s, as (fp32|bf16) on cpu, 0\.\d MB", checks["load"]["finding"]
     )
     chosen = load_model(ModelSpec(model)).choice
-    assert checks["precision"]["finding"].startswith(f"{chosen.precision}: {chosen.why}; twenty short pairs: fp32 ")
+    assert checks["precision"]["finding"].startswith(f"{chosen.precision}: {chosen.why}; processor time of ")
+    assert "twenty short pairs: fp32 " in checks["precision"]["finding"]
     assert re.fullmatch(r"20 short pairs take \d+ ms of a deadline of 30 s", checks["speed"]["finding"])
+
+
+def test_a_precision_that_was_measured_on_a_busy_machine_is_a_warning(
+    model: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RAG_APP_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(precision, "_CALM", 2.0)  # no machine is that calm
+    checks = examined("--model", model)
+    assert checks["precision"]["state"] == "warning"
+    assert "measured on a busy machine, which gave it a processor for " in checks["precision"]["finding"]
+    assert f"`rag-app doctor --model {model}` when the machine is calm" in checks["precision"]["answer"]
+    monkeypatch.setattr(precision, "_CALM", 0.0)
+    monkeypatch.setattr(precision, "_known", {})  # as in the next process
+    assert examined("--model", model)["precision"]["state"] == "ok"
 
 
 def test_the_configured_model_and_precision_are_looked_at(model: str, monkeypatch: pytest.MonkeyPatch) -> None:

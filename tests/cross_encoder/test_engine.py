@@ -7,16 +7,25 @@ import gc
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
-from rag_app.cross_encoder import Choice, EngineOptions, LoadedModel, ModelSpec, ScoringEngine
-from rag_app.cross_encoder.exit import stop_all
+from rag_app.cross_encoder import (
+    Choice,
+    EngineOptions,
+    LoadedModel,
+    ModelSpec,
+    ScoringEngine,
+    acquire_engine,
+    release_engine,
+)
+from rag_app.cross_encoder import exit as process_exit
 from rag_app.cross_encoder.scorer import Features
 from rag_app.errors import ComponentError
 from rag_app.schema import Deadline
@@ -312,8 +321,19 @@ def test_out_of_memory_while_scoring_says_what_to_do() -> None:
     assert caught.value.reason == "out of memory"
 
 
+@pytest.fixture
+def end_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Does what the end of the process does, to what the test made; other tests go on with theirs."""
+    others = acquire_engine(SPEC)
+    monkeypatch.setattr(process_exit, "_engines", WeakSet())
+    monkeypatch.setattr(process_exit, "_threads", WeakSet())
+    yield process_exit.stop_all
+    assert others.status().state == "not loaded"  # a closed one has failed, for whoever shares it
+    release_engine(others)
+
+
 @pytest.mark.parametrize("closed", [False, True])
-def test_the_end_of_the_process_waits_for_the_batch_that_runs(closed: bool) -> None:
+def test_the_end_of_the_process_waits_for_the_batch_that_runs(closed: bool, end_process: Callable[[], None]) -> None:
     scorer = PacedScorer(0.001)
     engine = engine_of(scorer)
     engine.load()
@@ -321,7 +341,7 @@ def test_the_end_of_the_process_waits_for_the_batch_that_runs(closed: bool) -> N
     engine.score("پرسش", passages(20, 100), Deadline.after(0.3))
     if closed:
         engine.close()
-    stop_all()
+    end_process()
     assert not thread.is_alive()
 
 

@@ -82,6 +82,20 @@ def test_nothing_is_loaded_before_the_first_use_and_one_model_serves_all_threads
     assert other.loaded_model is None
 
 
+def test_closing_again_or_switching_when_closed_takes_the_model_from_nobody(own_folder: Path, tmp_path: Path) -> None:
+    reranker = reranker_of(own_folder)
+    other = reranker_of(own_folder)
+    assert other.load().state == "ready"
+    reranker.close()
+    reranker.close()
+    reranker.use_model(str(tmp_path))
+    assert other.status().state == "ready"
+    assert other.loaded_model is not None
+    assert reranker.model == str(own_folder)
+    other.close()
+    assert other.loaded_model is None
+
+
 def test_it_switches_to_another_model_and_gives_the_old_one_back(own_folder: Path, tmp_path: Path) -> None:
     first = reranker_of(own_folder)
     engine = acquire_engine(ModelSpec(str(own_folder), "fp32"))
