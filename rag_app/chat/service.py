@@ -19,7 +19,7 @@ from rag_app.errors import LLMError, kind_of
 from rag_app.gemini import messages_of
 from rag_app.llms import Write
 from rag_app.logs import REQUEST_ID, get_logger, key_values
-from rag_app.schema import Answer, AnswerEvent, Deadline, Delta, Outcome, RetrievalQuery, Retrieved, TokenCounter
+from rag_app.schema import Answer, AnswerEvent, Delta, Outcome, RetrievalQuery, Retrieved, TokenCounter
 from rag_app.serving import Method, RetrievalService
 from rag_app.spans import record_span
 
@@ -52,7 +52,6 @@ class ChatService:
         write: writes an answer to a request, piece by piece; it bounds its own time, and raises `LLMError` alone.
         llm: the kind of LLM behind `write`.
         counter: counts the tokens of the history.
-        deadline_s: the time that a retrieval has.
     """
 
     def __init__(
@@ -63,14 +62,12 @@ class ChatService:
         write: Write,
         llm: str,
         counter: TokenCounter,
-        deadline_s: float,
     ) -> None:
         self.llm = llm
         self._retrieval = retrieval
         self._follow_ups = follow_ups
         self._write = write
         self._counter = counter
-        self._deadline_s = deadline_s
         metrics.answers_begin(llm)
 
     async def astream(
@@ -88,7 +85,7 @@ class ChatService:
         understood = await self._follow_ups.understood(query.query_str, turns)
         retrieved: Retrieved | None = None
         try:
-            asked = replace(query, query_str=understood.question, deadline=Deadline.after(self._deadline_s))
+            asked = replace(query, query_str=understood.question, deadline=query.deadline.anew())
             retrieved = Retrieved(understood.question, understood.reason, await self._retrieval.answer(asked, method))
             yield retrieved
             async with aclosing(self._told(query.query_str, retrieved, turns, written)) as pieces:
