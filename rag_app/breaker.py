@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rag_app.errors import ComponentError, InvalidAnswerError
+from rag_app.errors import ComponentError, DatabaseUnavailableError, InvalidAnswerError
 
 
 class CircuitBreaker:
@@ -93,7 +93,7 @@ class CircuitBreaker:
         except InvalidAnswerError:
             self.failed()
             raise
-        except ComponentError:  # it said at once that it can not serve, and knows itself when to try again
+        except (ComponentError, DatabaseUnavailableError):  # it says so itself, at once, and knows when to try again
             self.released()
             raise
         except Exception:

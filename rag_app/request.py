@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict, cast, get_args
 
@@ -20,6 +21,7 @@ class RetrievalOptions(TypedDict, total=False):
     secondary_budget: int | None
     filters: Filters | None
     method: Method
+    deadline_s: float | None
 
 
 class Requests:
@@ -28,7 +30,7 @@ class Requests:
     Args:
         budget: what a call that names no tokens gets.
         filter_keys: the keys of metadata that a call may filter by.
-        deadline_s: the time that a request has.
+        deadline_s: the time that a call has which names none.
     """
 
     def __init__(self, *, budget: TokenBudget, filter_keys: tuple[str, ...], deadline_s: float) -> None:
@@ -60,9 +62,17 @@ class Requests:
                 self._budget.secondary if secondary is None else secondary,
                 primary_source,
             ),
-            deadline=Deadline.after(self._deadline_s),
+            deadline=Deadline.after(self._checked_deadline(options)),
         )
         return request, _checked_method(options.get("method", "production_rag"))
+
+    def _checked_deadline(self, options: RetrievalOptions) -> float:
+        seconds = options.get("deadline_s")
+        if seconds is None:
+            return self._deadline_s
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise InvalidInputError(f"deadline_s must be seconds above 0, or None for the configured, not {seconds!r}")
+        return seconds
 
 
 def _checked_sources(options: RetrievalOptions) -> tuple[str | None, tuple[str, ...] | None]:

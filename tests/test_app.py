@@ -191,6 +191,12 @@ def test_a_budget_of_nothing_is_an_empty_result(app: RagApp) -> None:
     assert_empty(result, "no chunk fits the budget of 5 tokens")
 
 
+def test_a_call_has_the_time_that_it_names(app: RagApp) -> None:
+    assert app.retrieve("ارسال", tenant=SAMPLE_TENANT, deadline_s=1e-6).degraded
+    assert app.answer("ارسال", tenant=SAMPLE_TENANT, deadline_s=1e-6).retrieved.result.degraded
+    assert not app.retrieve("ارسال", tenant=SAMPLE_TENANT, deadline_s=None).degraded
+
+
 def test_no_match_is_an_empty_result(app: RagApp, tenant: str) -> None:
     app.ingest([NOTE], tenant=tenant)
     assert_empty(app.retrieve("؟!", tenant=tenant), "no chunk matches the query")
@@ -209,6 +215,7 @@ def test_no_match_is_an_empty_result(app: RagApp, tenant: str) -> None:
         ({"primary_source": 3}, "source must be a string"),
         ({"primary_source": "faq", "secondary_sources": "manual"}, "must be a list of sources"),
         ({"secondary_sources": ["manual"]}, "need a primary_source"),
+        *(({"deadline_s": value}, "deadline_s must be seconds above 0") for value in (0, -1, float("nan"), True, "2")),
     ],
 )
 def test_an_argument_that_can_not_be_used_is_a_clear_error(

@@ -1,7 +1,10 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from rag_app.breaker import CircuitBreaker
+from rag_app.errors import ComponentError, DatabaseUnavailableError
 
 
 def test_it_allows_everyone_while_the_part_works() -> None:
@@ -33,3 +36,16 @@ def test_each_failure_in_a_row_doubles_the_time_up_to_the_longest() -> None:
     breaker.succeeded()
     breaker.failed()
     assert round(breaker.seconds_to_retry()) == 10
+
+
+def test_a_database_that_says_itself_that_it_is_away_is_asked_again_each_time() -> None:
+    breaker = CircuitBreaker(retry_after_s=60, threshold=2)
+    for _ in range(10):
+        with pytest.raises(DatabaseUnavailableError), breaker.attempt():
+            raise DatabaseUnavailableError("it does not answer")
+    assert breaker.seconds_to_retry() == 0.0
+    for _ in range(2):
+        with pytest.raises(RuntimeError), breaker.attempt():
+            raise RuntimeError
+    with pytest.raises(ComponentError, match="not tried"), breaker.attempt():
+        pass

@@ -22,11 +22,16 @@ _BLOCK = bytes(4096)
 
 @dataclass(frozen=True)
 class Disturbance:
-    """Something that goes wrong, and how it ends."""
+    """Something that goes wrong, and how it ends.
+
+    Attributes:
+        replaces: whether web processes or the worker end with it, and others come in their place.
+    """
 
     name: str
     begin: Callable[[], object]
     end: Callable[[], object]
+    replaces: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,18 @@ class Stage:
     rng: random.Random
 
     def disturbances(self) -> list[Disturbance]:
-        """Return all, in the order in which they happen."""
+        """Return all, in the order in which they happen: first those after which memory is to be watched anew."""
         away = self.model.with_name("moved-away")
         listed = [
+            Disturbance(
+                "model moved away",
+                lambda: self._move(self.model, away),
+                lambda: self._move(away, self.model),
+                replaces=True,
+            ),
+            Disturbance("a web process killed", self._kill_server, _nothing, replaces=True),
+            Disturbance("worker killed", self.worker.kill, self.worker.start, replaces=True),
+            Disturbance("web processes renewed", self.web.renew, _nothing, replaces=True),
             Disturbance("a flag's time passes", self._set_flag, _nothing),
             Disturbance("connections cut", self._terminate, self._terminate),
             Disturbance("network refused", lambda: self.proxy.set("refused"), self._connect),
@@ -61,13 +75,9 @@ class Stage:
             Disturbance("PostgreSQL stopped", lambda: self.postgres.stop(signal.SIGINT), self.postgres.start),
             Disturbance("PostgreSQL killed", self.postgres.kill, self.postgres.start),
             Disturbance("Redis killed", self.redis.kill, self.redis.start),
-            Disturbance("model moved away", lambda: self._move(self.model, away), lambda: self._move(away, self.model)),
-            Disturbance("a web process killed", self._kill_server, _nothing),
-            Disturbance("worker killed", self.worker.kill, self.worker.start),
-            Disturbance("web processes renewed", self.web.renew, _nothing),
         ]
         if self.disk is not None:
-            listed.insert(6, Disturbance("disk full", self._fill_disk, self._empty_disk))
+            listed.append(Disturbance("disk full", self._fill_disk, self._empty_disk))
         return listed
 
     def _set_flag(self) -> None:

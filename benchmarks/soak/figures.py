@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from traffic import CALM, MIX, QUESTIONS, Asked
-from watching import Watch
+from traffic import MIX, QUESTIONS, Asked
+from watching import FLAT_MB, MORE_FDS
 
+AVAILABILITY = 0.999
 _KILLED = "a web process killed"
 
 
@@ -45,6 +45,23 @@ def figures_of(asked: Sequence[Asked]) -> dict[str, Any]:
             for name in dict.fromkeys(each.during for each in asked)
         },
     }
+
+
+def missed(report: dict[str, Any]) -> list[str]:
+    """Return the bars that a run missed, in words."""
+    found = []
+    if report["availability"] < AVAILABILITY:
+        found.append(f"{report['availability']:.3%} of the questions were answered in time, not {AVAILABILITY:.1%}")
+    if report["wrong"]:
+        found.append(f"{len(report['wrong'])} documents or tasks are lost or torn")
+    if report["ended"]:
+        found.append(f"ended: {', '.join(report['ended'])}")
+    for name, grown in report["growth"].items():
+        if grown["is_judged"] and grown["mb_last"] > (1 + FLAT_MB) * grown["mb_middle"]:
+            found.append(f"{name} grew from {grown['mb_middle']:.0f} to {grown['mb_last']:.0f} MB")
+        if grown["is_judged"] and grown["fds_last"] > grown["fds_middle"] + MORE_FDS:
+            found.append(f"{name} came from {grown['fds_middle']} to {grown['fds_last']} descriptors")
+    return found
 
 
 def _apart(asked: Asked) -> bool:
@@ -95,44 +112,11 @@ def shown(report: dict[str, Any]) -> str:
             f"{of_name['p95_ms'] or 0:>8}  {others or ''}"
         )
     lines += ["", "degradations:", *(f"{count:>6}  {reason}" for reason, count in report["degradations"].items())]
-    lines += ["", f"{'':<18}{'minutes':>8}{'MB warm':>9}{'MB last':>9}{'fds warm':>9}{'fds last':>9}{'most':>6}"]
+    heads = ("minutes", "MB warm", "middle", "last", "most", "fds warm", "middle", "last", "most")
+    lines += ["", f"{'':<18}" + "".join(f"{head:>9}" for head in heads)]
     for name, grown in report["growth"].items():
-        lines.append(
-            f"{name:<18}{grown['minutes']:>8}{grown['mb_first']:>9.0f}{grown['mb_last']:>9.0f}"
-            f"{grown['fds_first']:>9}{grown['fds_last']:>9}{grown['fds_most']:>6}"
-        )
+        figures = [grown[f"{what}_{when}"] for what in ("mb", "fds") for when in ("warm", "middle", "last", "most")]
+        lines.append(f"{name:<18}{grown['minutes']:>9}" + "".join(f"{figure:>9.0f}" for figure in figures))
     if report["not_done"]:
         lines += ["", f"not done: {'; '.join(report['not_done'])}"]
     return "\n".join(lines)
-
-
-def plot(asked: Sequence[Asked], watch: Watch, file: Path) -> None:
-    """Draw the times of questions, the disturbances and the memory over time."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, (above, below) = pyplot.subplots(2, sharex=True, figsize=(11, 6))
-    questions = [each for each in asked if each.kind in QUESTIONS and each.how == "answered"]
-    for name, color, chosen in (
-        ("answered", "tab:blue", [each for each in questions if not each.degraded]),
-        ("degraded", "tab:orange", [each for each in questions if each.degraded]),
-        ("not answered", "tab:red", [each for each in asked if each.kind in QUESTIONS and each.how != "answered"]),
-    ):
-        above.plot(
-            [each.at for each in chosen], [each.ms for each in chosen], ".", markersize=3, color=color, label=name
-        )
-    for name in dict.fromkeys(each.during for each in asked if each.during != CALM):
-        first = min(each.at for each in asked if each.during == name)
-        above.axvline(first, color="0.8", linewidth=0.8)
-        above.text(first, 1.0, f" {name}", rotation=90, fontsize=6, va="top", transform=above.get_xaxis_transform())
-    above.set_ylabel("ms")
-    above.legend(loc="upper right", fontsize=7)
-    for name, samples in watch.samples.items():
-        below.plot([sample.at for sample in samples], [sample.megabytes for sample in samples], label=name)
-    below.set_ylabel("MB")
-    below.set_xlabel("seconds")
-    below.legend(loc="lower right", fontsize=6, ncols=3)
-    figure.tight_layout()
-    figure.savefig(file, dpi=110)

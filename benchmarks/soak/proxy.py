@@ -11,13 +11,16 @@ Mode = Literal["open", "refused", "silent"]
 
 
 class Proxy:
-    """Passes connections on to a port of this machine, in a thread of its own; for a `with` block.
+    """Passes connections on, in a thread of its own; for a `with` block.
+
+    Args:
+        target: a port of this machine, or the path of a socket.
 
     Attributes:
         port: where it listens.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int | str) -> None:
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._mode: Mode = "open"
@@ -69,7 +72,7 @@ class Proxy:
         self._writers.add(writer)
         try:
             if self._mode != "refused":
-                onward_reader, onward = await asyncio.open_connection("127.0.0.1", self._target)
+                onward_reader, onward = await self._onward()
                 self._writers.add(onward)
                 try:
                     await asyncio.gather(self._pass(reader, onward), self._pass(onward_reader, writer))
@@ -81,6 +84,11 @@ class Proxy:
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
+
+    async def _onward(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, str):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection("127.0.0.1", self._target)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -27,20 +28,20 @@ BENCHMARKS = Path(__file__).parents[1]
 sys.path.append(str(BENCHMARKS / "tenants"))
 
 from disturbances import Stage  # noqa: E402
-from figures import figures_of, plot, shown  # noqa: E402
+from figures import figures_of, missed, shown  # noqa: E402
 from ingesting import text  # noqa: E402
 from ledger import INSTITUTE, Ledger, fill  # noqa: E402
 from parts import Postgres, Redis, Web, Worker  # noqa: E402
+from picture import plot  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from queueing import Queueing  # noqa: E402
-from traffic import CALM, Client, Scene  # noqa: E402
+from traffic import CALM, Client, Disturbed, Scene  # noqa: E402
 from watching import Watch  # noqa: E402
 
 from rag_app import RagApp  # noqa: E402
 from rag_app.flags.redis_store import RedisFlagStore  # noqa: E402
 from rag_app.storage import KeyStore  # noqa: E402
 
-AVAILABILITY = 0.999
 DISK = "size=400m"
 
 
@@ -145,9 +146,10 @@ def soak(plan: Plan, folder: Path) -> tuple[dict[str, Any], Scene, Watch]:
             "queue_refused": queueing.refused,
             "wrong": [*queueing.failed, *ledger.wrong(app)],
             "growth": watch.growth(),
-            "not_done": [] if mounted else ["disk full: no file system could be mounted"],
+            "not_done": [*_not_done(plan, scene, stage), *watch.not_judged()],
             "ended": [part.name for part in (postgres, redis, web, worker) if not part.runs],
         }
+        report["missed"] = missed(report)
         web.stop()
         worker.stop()
     return report, scene, watch
@@ -155,7 +157,14 @@ def soak(plan: Plan, folder: Path) -> tuple[dict[str, Any], Scene, Watch]:
 
 def _seconds(plan: Plan) -> float:
     """Return how long a disturbance lasts; as long again is left for what comes after it."""
-    return min(30.0, plan.minutes * 60 / (2 * (len(plan.disturbances) or 12) + 4))
+    return min(30.0, plan.minutes * 60 / (2 * (len(plan.disturbances) or 12) + 6))
+
+
+def _not_done(plan: Plan, scene: Scene, stage: Stage) -> list[str]:
+    """Return what was to happen and did not."""
+    wanted = plan.disturbances or [*(each.name for each in stage.disturbances()), "disk full"]
+    happened = {each.name for each in scene.disturbed}
+    return [f"{name} did not happen" for name in dict.fromkeys(wanted) if name not in happened]
 
 
 async def _run(plan: Plan, scene: Scene, watch: Watch, stage: Stage, queueing: Queueing) -> None:
@@ -168,7 +177,7 @@ async def _run(plan: Plan, scene: Scene, watch: Watch, stage: Stage, queueing: Q
 
 
 async def _disturb(plan: Plan, scene: Scene, stage: Stage, until: float) -> None:
-    """Have one disturbance after the other, with calm before and after each round of all."""
+    """Have one after the other, with calm before and after each round; only the first round replaces processes."""
     listed = [each for each in stage.disturbances() if not plan.disturbances or each.name in plan.disturbances]
     while time.monotonic() < until:
         scene.during = CALM
@@ -176,13 +185,15 @@ async def _disturb(plan: Plan, scene: Scene, stage: Stage, until: float) -> None
         for each in listed:
             if time.monotonic() + 3 * stage.seconds > until:
                 break
-            scene.during = each.name
-            print(f"{time.monotonic() - scene.started:6.0f} s  {each.name}", file=sys.stderr, flush=True)
+            scene.during, began = each.name, time.monotonic() - scene.started
+            print(f"{began:6.0f} s  {each.name}", file=sys.stderr, flush=True)
             await asyncio.to_thread(each.begin)
             await asyncio.sleep(stage.seconds)
             await asyncio.to_thread(each.end)
+            scene.disturbed.append(Disturbed(each.name, began, time.monotonic() - scene.started))
             await asyncio.sleep(stage.seconds)
         else:
+            listed = [each for each in listed if not each.replaces]
             continue
         break
     scene.during = CALM
@@ -211,17 +222,19 @@ def main() -> None:
         seed=given.seed,
         disturbances=tuple(given.only),
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # and with it all that it started
     folder = Path(mkdtemp(prefix="soak-"))
     report, scene, watch = soak(plan, folder)
     print(shown(report))
     if given.json is not None:
         report["asked"] = [asdict(asked) for asked in scene.asked]
+        report["disturbed"] = [asdict(disturbed) for disturbed in scene.disturbed]
         report["samples"] = watch.samples
         given.json.write_text(json.dumps(report, ensure_ascii=False), "utf-8")
     if given.plot is not None:
-        plot(scene.asked, watch, given.plot)
-    if report["wrong"] or report["ended"] or report["availability"] < AVAILABILITY:
-        sys.exit(f"a bar is missed; the logs are in {folder}")
+        plot(scene, watch, given.plot)
+    if report["missed"]:
+        sys.exit(f"missed: {'; '.join(report['missed'])}; the logs are in {folder}")
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -51,12 +51,22 @@ class Asked:
     chunks: int | None = None
 
 
+@dataclass(frozen=True)
+class Disturbed:
+    """When a disturbance began and when it was over, in seconds since the start."""
+
+    name: str
+    began: float
+    ended: float
+
+
 @dataclass
 class Scene:
     """What the clients share.
 
     Attributes:
         during: the disturbance that is going on, by its name; `CALM` for none.
+        disturbed: those that are over.
     """
 
     url: str
@@ -68,6 +78,7 @@ class Scene:
     pause_s: float
     during: str = CALM
     asked: list[Asked] = field(default_factory=list)
+    disturbed: list[Disturbed] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     over: bool = False
 
@@ -151,7 +162,8 @@ class Client:
         ms = (time.perf_counter() - started) * 1000
         if how == "answered" and ms > 1000 * ((DEADLINE_S if kind in QUESTIONS else WRITE_S) + GRACE_S):
             how, what = "late", "after the deadline"
-        during = during if during != CALM else scene.during  # what cut a request may have begun after it
+        if how == "cut" or during == CALM:
+            during = scene.during  # it may have begun after the request
         asked = Asked(at, kind, how, ms, during, what, degraded, chunks)
         scene.asked.append(asked)
         if how in ("refused", "unavailable"):

@@ -13,6 +13,9 @@ import psutil
 
 EVERY_S = 2.0
 WARM_S = 60.0  # after its start a process still builds indexes and loads models
+JUDGED_S = 600.0  # what a process must have lived to be called flat or not
+FLAT_MB = 0.02  # by which the memory of the last quarter may be above that of the second
+MORE_FDS = 20  # as many connections come and go
 
 
 class Sample(NamedTuple):
@@ -44,24 +47,33 @@ class Watch:
             await asyncio.sleep(EVERY_S)
 
     def growth(self) -> dict[str, dict[str, float]]:
-        """Return for each process that lived for two minutes what it held once warm and at the end, as medians."""
+        """Return for each process that lived for two minutes what it held once warm, in the middle and at the end.
+
+        The time after its first minute is cut into quarters; these are the medians of the first, second and last.
+        """
         found = {}
         for name, samples in self.samples.items():
             warm = [sample for sample in samples if sample.at - samples[0].at >= WARM_S]
             if len(warm) * EVERY_S < WARM_S:
                 continue
             part = max(1, len(warm) // 4)
-            first, last = warm[:part], warm[-part:]
+            quarters = {"warm": warm[:part], "middle": warm[part : 2 * part], "last": warm[-part:]}
+            minutes = (samples[-1].at - samples[0].at) / 60
             found[name] = {
-                "minutes": round((samples[-1].at - samples[0].at) / 60, 1),
-                "mb_first": _median([sample.megabytes for sample in first]),
-                "mb_last": _median([sample.megabytes for sample in last]),
+                "minutes": round(minutes, 1),
+                "is_judged": minutes * 60 >= JUDGED_S,
+                **{f"mb_{when}": _median([each.megabytes for each in of_it]) for when, of_it in quarters.items()},
                 "mb_most": max(sample.megabytes for sample in samples),
-                "fds_first": _median([sample.descriptors for sample in first]),
-                "fds_last": _median([sample.descriptors for sample in last]),
+                **{f"fds_{when}": _median([each.descriptors for each in of_it]) for when, of_it in quarters.items()},
                 "fds_most": max(sample.descriptors for sample in samples),
             }
         return found
+
+    def not_judged(self) -> list[str]:
+        """Return the kinds of which no process lived for long enough to tell whether its memory is flat."""
+        judged = {name.rpartition(" ")[0] for name, grown in self.growth().items() if grown["is_judged"]}
+        least = f"no process lived for {JUDGED_S / 60:.0f} minutes"
+        return [f"memory of {kind} was not judged: {least}" for kind in self.kinds if kind not in judged]
 
 
 def _median(values: list[float] | list[int]) -> float:

@@ -35,13 +35,14 @@ class AnswerCalls(OpenedApp):
                 which any will do. Keys are `doc_id`, `kind`, `title` and those in `retrieval.filter_keys`.
             method: "production_rag", the four stages; "context_retriever", the old way; or "by_flags", which sends the
                 tenant to one of them.
+            deadline_s: the seconds that the call may take; the configured ones if None.
 
         Returns:
             The chunks, the context and the trace. A part that failed is in the trace; an empty result says why.
 
         Raises:
             InvalidInputError: an argument is of a wrong type, names no tenant or source, filters by a key that is not
-                allowed, or is a budget below 0.
+                allowed, is a budget below 0 or no time.
         """
         return self.loop.call(self.service.answer, *self._requests.checked(query, tenant, options))
 

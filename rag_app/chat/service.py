@@ -22,7 +22,6 @@ from rag_app.logs import REQUEST_ID, get_logger, key_values
 from rag_app.schema import (
     Answer,
     AnswerEvent,
-    Deadline,
     Delta,
     Outcome,
     RetrievalQuery,
@@ -65,7 +64,6 @@ class ChatService:
             time, and raises `LLMError` alone.
         llm: the kind of LLM behind `write`.
         counter: counts the tokens of the history, and of an answer where `write` does not tell them.
-        deadline_s: the time that a retrieval has.
     """
 
     def __init__(
@@ -76,14 +74,12 @@ class ChatService:
         write: WriteAnswer,
         llm: str,
         counter: TokenCounter,
-        deadline_s: float,
     ) -> None:
         self.llm = llm
         self._retrieval = retrieval
         self._follow_ups = follow_ups
         self._write = write
         self._counter = counter
-        self._deadline_s = deadline_s
         metrics.answers_begin(llm)
 
     async def astream(
@@ -101,7 +97,7 @@ class ChatService:
         understood = await self._follow_ups.understood(query.query_str, turns)
         retrieved: Retrieved | None = None
         try:
-            asked = replace(query, query_str=understood.question, deadline=Deadline.after(self._deadline_s))
+            asked = replace(query, query_str=understood.question, deadline=query.deadline.anew())
             retrieved = Retrieved(understood.question, understood.reason, await self._retrieval.answer(asked, method))
             yield retrieved
             async with aclosing(self._told(query.query_str, retrieved, turns, written)) as pieces:

@@ -90,5 +90,4 @@ def open_chat(
         write=partial(astream_answer, llm.get(), timeout_s=options.timeout_s, retries=options.retries),
         llm=options.kind,
         counter=counter,
-        deadline_s=settings.deadline_s,
     )

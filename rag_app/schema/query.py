@@ -19,14 +19,19 @@ from rag_app.trace import Trace
 
 @dataclass(frozen=True)
 class Deadline:
-    """The moment by which a request must be answered, on the monotonic clock."""
+    """The moment by which a request must be answered, on the monotonic clock, and how long it had when it began."""
 
     at: float = math.inf
+    seconds: float = math.inf
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
         """Return the deadline that lies `seconds` ahead."""
-        return cls(time.monotonic() + seconds)
+        return cls(time.monotonic() + seconds, seconds)
+
+    def anew(self) -> Deadline:
+        """Return the same deadline as if it began now."""
+        return Deadline.after(self.seconds)
 
     def remaining(self) -> float:
         """Return the seconds left, 0 when it has passed."""

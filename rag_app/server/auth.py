@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -22,7 +22,8 @@ from rag_app.storage import ApiKey, KeyStore
 FRESH_S = 5.0  # a revocation acts within 10 s
 KEPT_S = 600.0  # without the database nobody can revoke a key there, and those who ask now are to be answered
 _WAIT_S = 0.4  # of a question's two seconds, for a database that does not answer
-_AGAIN_S = 1.0  # until it is asked again
+_STRANGERS_WAIT_S = 2.0  # with a key that only the database knows
+_AGAIN_S = 1.0  # until it is asked again, for any key
 MAX_KEYS = 10_000
 _bearer = HTTPBearer(auto_error=False, description="A key of `rag-app keys create --tenant T`; it names the tenant.")
 
@@ -54,6 +55,7 @@ class KeyRing:
         self._kept_s = kept_s
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
+        self._ask_again_at = 0.0
 
     async def find(self, secret: str) -> ApiKey | None:
         """Return what is known of a valid key.
@@ -64,13 +66,19 @@ class KeyRing:
         digest = hashlib.sha256(secret.encode("utf-8", "replace")).digest()  # no secret is kept longer than a request
         now = time.monotonic()
         known = self._known.get(digest)
-        if known is None or now >= known.until:
+        if known is None or now >= self._taken_until(known):
             known = await self._asked(digest, secret, known)
         if known is None:
             self._known.pop(digest, None)
             return None
         self._remember(digest, known)
         return known.key
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether anybody's key is taken for valid though the database does not answer."""
+        now = time.monotonic()
+        return any(now < known.since + self._kept_s for known in self._known.values())
 
     async def follow(self) -> None:
         """Learn again and again, until it is cancelled, of the valid keys that were used last."""
@@ -91,6 +99,10 @@ class KeyRing:
         if len(self._known) > MAX_KEYS:
             self._known.popitem(last=False)
 
+    def _taken_until(self, known: _Known) -> float:
+        """Return until when a key is taken for valid unasked; who waited in vain for another has spared us that."""
+        return max(known.until, min(self._ask_again_at, known.since + self._kept_s))
+
     async def _asked(self, digest: bytes, secret: str, known: _Known | None) -> _Known | None:
         """Ask the database, which those who wait for the same key do together."""
         if digest not in self._asking:
@@ -98,13 +110,14 @@ class KeyRing:
             self._asking[digest].add_done_callback(partial(self._told, digest))
         started = time.monotonic()
         try:
-            async with asyncio.timeout(None if known is None else _WAIT_S):
+            async with asyncio.timeout(_STRANGERS_WAIT_S if known is None else _WAIT_S):
                 key = await asyncio.shield(self._asking[digest])
         except (DatabaseUnavailableError, TimeoutError) as error:
             now = time.monotonic()
             if known is None or now >= known.since + self._kept_s:
                 raise DatabaseUnavailableError("the database does not answer whose key it is") from error
-            return replace(known, until=now + _AGAIN_S)
+            self._ask_again_at = now + _AGAIN_S
+            return known
         return None if key is None else _Known(key, started, started + self._fresh_s)
 
     def _told(self, digest: bytes, asked: asyncio.Task[ApiKey | None]) -> None:

@@ -13,7 +13,7 @@ from rag_app.schema import AnswerEvent, Delta, Retrieved
 from rag_app.server.auth import Caller
 from rag_app.server.errors import told
 from rag_app.server.options import FAILURES, RetrievalFields, Strict
-from rag_app.server.services import Served
+from rag_app.server.services import Served, TimeLeft
 from rag_app.server.streaming import EventStream, event_of
 
 router = APIRouter(tags=["answers"])
@@ -75,6 +75,7 @@ async def chat(
     ],
     caller: Caller,
     served: Served,
+    time_left: TimeLeft,
 ) -> EventStream:
     """Answer from the tenant's documents; a client that goes ends the work."""
     served.admit()
@@ -83,7 +84,9 @@ async def chat(
         ChatMessage(role=turn.role, content=served.checked_text(f"history.{place}.content", turn.content))
         for place, turn in enumerate(body.history)
     ]
-    answer = served.app.astream_answer(question, tenant=caller.tenant, history=history, **body.arguments())
+    answer = served.app.astream_answer(
+        question, tenant=caller.tenant, history=history, deadline_s=time_left, **body.arguments()
+    )
     return EventStream(_events(answer, request.state.request_id))
 
 

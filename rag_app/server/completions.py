@@ -15,7 +15,7 @@ from rag_app.server.auth import Caller
 from rag_app.server.errors import ApiError, told
 from rag_app.server.openai_request import CompletionRequest
 from rag_app.server.options import FAILURES
-from rag_app.server.services import Served, Services
+from rag_app.server.services import Served, Services, TimeLeft
 from rag_app.server.streaming import EventStream, event_of, while_connected
 
 router = APIRouter(tags=["answers"])
@@ -67,6 +67,7 @@ async def complete(
     ],
     caller: Caller,
     served: Served,
+    time_left: TimeLeft,
 ) -> Response:
     """Answer the last message of the user from the tenant's documents; what was said before it is the history.
 
@@ -77,7 +78,7 @@ async def complete(
     served.admit()
     model = served.checked_text("model", body.model)
     head = {"id": f"chatcmpl-{request.state.request_id}", "created": int(time.time()), "model": model}
-    answer = _asked(body, caller.tenant, served)
+    answer = _asked(body, caller.tenant, served, time_left)
     if body.stream:
         with_usage = body.stream_options is not None and body.stream_options.include_usage is True
         return EventStream(_chunks(answer, {**head, "object": "chat.completion.chunk"}, with_usage=with_usage))
@@ -90,7 +91,7 @@ async def complete(
     return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "usage": usage, "rag": _rag(whole)})
 
 
-def _asked(body: CompletionRequest, tenant: str, served: Services) -> AsyncIterator[AnswerEvent]:
+def _asked(body: CompletionRequest, tenant: str, served: Services, deadline_s: float) -> AsyncIterator[AnswerEvent]:
     turns = [(place, each) for place, each in enumerate(body.messages) if each.role in ("user", "assistant")]
     asked = next((number for number in range(len(turns) - 1, -1, -1) if turns[number][1].role == "user"), None)
     if asked is None:
@@ -103,6 +104,7 @@ def _asked(body: CompletionRequest, tenant: str, served: Services) -> AsyncItera
             ChatMessage(role=each.role, content=served.checked_text(f"messages.{number}.content", each.text))
             for number, each in turns[:asked]
         ],
+        deadline_s=deadline_s,
         **body.arguments(),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,7 +37,7 @@ class Guard:
         if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, came_at = Headers(scope=scope), time.monotonic()
         try:
             key = await authenticated(self._services.keys, headers.get("authorization"))
             scope.setdefault("state", {})["key"] = key
@@ -46,6 +48,7 @@ class Guard:
             most = self._max_document_bytes if stores else _MAX_QUESTION_BYTES
             body = limited(receive, headers.get("content-length"), most)
             async with self._services.requests.enter(key.tenant):
+                scope["state"]["waited_s"] = time.monotonic() - came_at
                 await self._app(scope, body, send)
         except (ApiError, RagAppError) as error:
             await error_response(told(error))(scope, receive, send)

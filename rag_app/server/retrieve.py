@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rag_app.server.auth import Caller
 from rag_app.server.options import FAILURES, RetrievalFields
-from rag_app.server.services import Served
+from rag_app.server.services import Served, TimeLeft
 
 router = APIRouter(tags=["answers"])
 _EXAMPLE = {
@@ -53,9 +53,10 @@ async def retrieve(
     ],
     caller: Caller,
     served: Served,
+    time_left: TimeLeft,
 ) -> JSONResponse:
     """Return the chunks, the context that is made of them, and the trace of the four stages."""
     served.admit()
     query = served.checked_question("query", body.query)
-    result = await served.app.aretrieve(query, tenant=caller.tenant, **body.arguments())
+    result = await served.app.aretrieve(query, tenant=caller.tenant, deadline_s=time_left, **body.arguments())
     return JSONResponse(result.as_dict())

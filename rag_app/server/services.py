@@ -92,3 +92,12 @@ def _services(request: Request) -> Services:
 
 
 Served = Annotated[Services, Depends(_services)]
+
+
+async def _time_left(request: Request, served: Served) -> float:
+    deadline_s = served.app.settings.deadline_s
+    return max(deadline_s / 4, deadline_s - float(request.state.waited_s))
+
+
+TimeLeft = Annotated[float, Depends(_time_left)]
+"""What a question has left of its deadline, in seconds, once its key is known and its turn has come."""

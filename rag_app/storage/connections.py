@@ -9,8 +9,12 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import AsyncConnection
 
+from rag_app.storage.liveness import Liveness
+
 Connection = AsyncConnection[Any]
 T = TypeVar("T")
+
+_STOP_S = 1.0  # what the server has to stop a query that nobody waits for
 
 
 class AsyncConnections:
@@ -30,13 +34,40 @@ class AsyncConnections:
         self._wait_s = wait_s
         self._options = options
         self._idle: list[Connection] = []
+        self._liveness = Liveness(self._connect)
+        self._abandoned: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Do `work` on a connection; once more if it was an idle one that had broken.
 
+        Who stops waiting is let go at once, while the server is still told to stop.
+
         Raises:
-            psycopg.OperationalError: no connection can be made, none becomes free in time, or it broke.
+            psycopg.OperationalError: no connection can be made, none becomes free in time, it broke, or the server has
+                fallen silent.
         """
+        await self._liveness.require()
+        working = asyncio.create_task(self._work(work))
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self._abandon(working)
+            raise
+
+    def _abandon(self, working: asyncio.Task[Any]) -> None:
+        """End what nobody waits for; its place is free once the server has stopped too, or did not answer to that."""
+        if working.cancel():
+            asyncio.get_running_loop().call_later(_STOP_S, working.cancel)  # psycopg waits for ten seconds
+            self._abandoned.add(working)
+            working.add_done_callback(self._ended)
+            self._liveness.doubt()
+
+    def _ended(self, working: asyncio.Task[Any]) -> None:
+        self._abandoned.discard(working)
+        if not working.cancelled():
+            working.exception()  # seen, though nobody waits for it
+
+    async def _work(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._wait_s):
                 await self._free.acquire()
@@ -64,6 +95,10 @@ class AsyncConnections:
 
     async def aclose(self) -> None:
         """Close the connections that nobody uses."""
+        await self._liveness.aclose()
+        for working in self._abandoned:
+            working.cancel()
+        await asyncio.gather(*self._abandoned, return_exceptions=True)
         while self._idle:
             await self._idle.pop().close()
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -47,6 +48,9 @@ def test_questions_are_answered_and_nothing_is_lost_while_parts_are_killed(tmp_p
     assert report["questions"] > 30
     assert [error for error in report["errors"] if not error.startswith("late")] == []
     assert report["availability"] > 0.95  # a busy machine makes some late
+    assert {each["name"] for each in report["disturbed"]} == set(KILLED)
+    assert all(len(sample) == 3 for samples in report["samples"].values() for sample in samples)
+    assert (done.returncode != 0) == bool(report["missed"])
     assert "lost or torn: 0" in done.stdout
 
 
@@ -85,3 +89,53 @@ def test_refusals_and_what_is_cut_with_its_process_are_counted_apart(script: Loa
     assert figures["errors"] == {"late: after the deadline": 1, "cut: ReadError": 1}
     assert figures["document_errors"] == {"unavailable: 503 unavailable": 1}
     assert figures["degradations"] == {"flags: store: x": 1}
+
+
+def watched(script: Load, minutes: float, megabytes: Callable[[float], float]) -> Any:
+    """What was seen of a process in so many minutes."""
+    watching = script("watching")
+    watch = watching.Watch({"web": list, "worker": list})
+    times = [second for second in range(0, int(minutes * 60) + 1, 2)]
+    watch.samples["web 7"] = [watching.Sample(at, megabytes(at), 30) for at in times]
+    return watch
+
+
+def test_memory_that_goes_on_growing_is_missed_and_what_only_warms_up_is_not(script: Load) -> None:
+    report = script("figures").figures_of([])
+    passed = {**report, "availability": 1.0, "wrong": [], "ended": []}
+    for grown, megabytes in (
+        ([], lambda at: 500 + min(at, 200)),
+        (["web 7 grew from 784 to 1086 MB"], lambda at: 500 + at),
+    ):
+        growth = watched(script, 11, megabytes).growth()
+        assert script("figures").missed({**passed, "growth": growth}) == grown
+    growth["web 7"] |= {"mb_last": growth["web 7"]["mb_middle"], "fds_last": 60}
+    assert script("figures").missed({**passed, "growth": growth}) == ["web 7 came from 30 to 60 descriptors"]
+
+
+def test_memory_is_not_judged_of_what_did_not_live_for_long(script: Load) -> None:
+    short = watched(script, 9, lambda at: 500 + at)
+    assert script("figures").missed(
+        {"availability": 0.9985, "wrong": ["a"], "ended": ["Redis"], "growth": short.growth()}
+    ) == [
+        "99.850% of the questions were answered in time, not 99.9%",
+        "1 documents or tasks are lost or torn",
+        "ended: Redis",
+    ]
+    assert [line.partition(" was")[0] for line in short.not_judged()] == ["memory of web", "memory of worker"]
+    assert len(watched(script, 11, lambda _: 500).not_judged()) == 1
+
+
+def test_the_picture_shows_each_disturbance_and_process(script: Load, tmp_path: Path) -> None:
+    traffic = script("traffic")
+    scene = traffic.Scene("", {}, [], [], [], script("ledger").Ledger(), 1.0)
+    scene.asked += [
+        traffic.Asked(1, "retrieve", "answered", 10, "calm", chunks=5),
+        traffic.Asked(2, "chat", "answered", 20, "Redis killed", degraded=("x",), chunks=0),
+        traffic.Asked(3, "chat", "late", 3000, "calm"),
+    ]
+    scene.disturbed.append(traffic.Disturbed("Redis killed", 1, 3))
+    script("picture").plot(scene, watched(script, 1, lambda _: 500), tmp_path / "picture.svg")
+    drawn = (tmp_path / "picture.svg").read_text("utf-8")
+    for told in ("Redis killed", "not answered", "descriptors"):
+        assert f"<!-- {told}" in drawn

@@ -14,8 +14,9 @@ from rag_app.chat.replies import reply
 from rag_app.errors import LLMError, LLMFailure
 from rag_app.gemini import messages_of
 from rag_app.metrics import catalog
-from rag_app.schema import Answer, Delta, Emptiness, RetrievalQuery, RetrievalResult, Retrieved
+from rag_app.schema import Answer, Deadline, Delta, Emptiness, RetrievalQuery, RetrievalResult, Retrieved
 from tests.chat.conversations import answered, chat_of, events_of, writer_of
+from tests.serving import query_of
 
 QUESTION = "شهریه دوره آیلتس چقدره؟"
 REASONS = ("blocked", "empty answer", "cut off", "quota", "time-out", "unavailable", "refused key", "bad request")
@@ -36,6 +37,13 @@ def test_an_answer_comes_in_steps_and_cites_what_it_rests_on(app: RagApp) -> Non
     assert answer.citations
     assert set(answer.citations) <= set(range(1, len(retrieved.result.nodes) + 1))
     assert "آیلتس" in retrieved.result.nodes[answer.citations[0] - 1].node.get_content()
+
+
+def test_the_time_of_a_question_begins_once_it_is_understood(app: RagApp) -> None:
+    query = replace(query_of(QUESTION), deadline=Deadline(at=0.0, seconds=30.0))
+    retrieved, *_ = app.loop.stream(app.chat.astream, query, "production_rag", ())
+    assert isinstance(retrieved, Retrieved)
+    assert not retrieved.result.degraded
 
 
 def test_the_llm_reads_the_context_the_history_and_the_question(app: RagApp) -> None:

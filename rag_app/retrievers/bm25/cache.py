@@ -105,6 +105,7 @@ class BM25Indexes:
         """Return the refresh of the tenant's index that is running, else begin one."""
         if tenant not in self._refreshing:
             self._refreshing[tenant] = asyncio.create_task(self._arefresh(tenant))
+            self._refreshing[tenant].add_done_callback(_seen)
         return self._refreshing[tenant]
 
     async def _arefresh(self, tenant: str) -> _Entry:
@@ -177,6 +178,12 @@ class BM25Indexes:
         entry = self._entries.pop(tenant, None)
         if entry is not None:
             self._nbytes -= _nbytes_of(tenant, entry)
+
+
+def _seen(refresh: asyncio.Task[_Entry]) -> None:
+    """Take note of how a refresh ended; those who asked for it may all have run out of time."""
+    if not refresh.cancelled():
+        refresh.exception()
 
 
 async def beside_others(
