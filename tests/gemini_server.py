@@ -29,6 +29,7 @@ class Reply:
         headers: further ones of the response.
         delay_s: before the response begins.
         pause_s: before each piece but the first.
+        read: released by who has read a piece, before which the next does not come.
         cut: the connection is closed after the last piece, without an end.
         tokens: what is told of those of the request, the text and the thoughts; by OpenAI's completions only if given.
     """
@@ -41,6 +42,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0
     pause_s: float = 0
+    read: threading.Semaphore | None = None
     cut: bool = False
     tokens: tuple[int, int, int] | None = None
 
@@ -191,6 +193,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for at, event in enumerate(events):
             time.sleep(reply.pause_s if at else 0)
+            if at and reply.read is not None:
+                assert reply.read.acquire(timeout=20), f"nobody read piece {at} before the next"
             text = json.dumps(event, ensure_ascii=False)
             self._chunk(f"data: {text}\n\n" if sse else f"{',' if at else '['}{text}\n")
         if reply.cut:
