@@ -113,7 +113,8 @@ def shown(report: dict[str, Any]) -> str:
         )
     lines += ["", "degradations:", *(f"{count:>6}  {reason}" for reason, count in report["degradations"].items())]
     heads = ("minutes", "MB warm", "middle", "last", "most", "fds warm", "middle", "last", "most")
-    lines += ["", f"{'':<18}" + "".join(f"{head:>9}" for head in heads)]
+    if report["growth"]:
+        lines += ["", f"{'':<18}" + "".join(f"{head:>9}" for head in heads)]
     for name, grown in report["growth"].items():
         figures = [grown[f"{what}_{when}"] for what in ("mb", "fds") for when in ("warm", "middle", "last", "most")]
         lines.append(f"{name:<18}{grown['minutes']:>9}" + "".join(f"{figure:>9.0f}" for figure in figures))
