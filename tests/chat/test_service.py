@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from importlib import resources
 
@@ -119,6 +120,11 @@ def test_each_way_an_answer_comes_out_has_a_sentence_in_both_languages() -> None
         assert all(sentence.strip() for sentence in told.values())
 
 
+async def unending_writer(messages: Sequence[ChatMessage]) -> AsyncIterator[str]:
+    await asyncio.Event().wait()
+    yield "never"
+
+
 def counted(outcome: str) -> float:
     return catalog.answers.of("extractive", outcome)._value.get()
 
@@ -130,7 +136,8 @@ def test_answers_are_counted_and_logged_without_a_word_of_the_customers(
     with caplog.at_level(logging.INFO, logger="rag_app.chat"):
         answered(app, app.chat, QUESTION)
         answered(app, chat_of(app, write=writer_of(then=failing("quota"))), QUESTION)
-        events = app.stream_answer(QUESTION, tenant="avanema")
+        unending = chat_of(app, write=unending_writer)
+        events = app.loop.stream(unending.astream, query_of(QUESTION), "production_rag", ())
         assert isinstance(next(events), Retrieved)
         events.close()
         app.loop.call(asyncio.sleep, 0.2)
