@@ -17,10 +17,10 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 PAGES = (HERE.parent / "README.md", HERE.parent.parent / "README.md")
 BEGIN, END = "<!-- peers:begin -->", "<!-- peers:end -->"
-OURS, INT8 = "rag_app", "rag_app_int8"  # the second with its cross-encoder in int8, and measured with it alone
+OURS, FASTEST = "rag_app", "rag_app_fastest"  # by its settings as they are, and with vectors in memory and int8
 TITLES = {
     OURS: OURS,
-    INT8: f"{OURS}, int8",
+    FASTEST: f"{OURS}, fastest",
     "llamaindex": "LlamaIndex",
     "langchain": "LangChain",
     "haystack": "Haystack",
@@ -41,7 +41,7 @@ def rendered(results: Results) -> str:
 def verdicts(results: Results) -> Iterator[str]:
     """Yield for each bar whether it is held, and by whom it is not."""
     sides = results["sides"]
-    peers = [name for name in sides if name not in (OURS, INT8)]
+    peers = [name for name in sides if name not in (OURS, FASTEST)]
     if not peers:
         return
     better = [
@@ -52,18 +52,19 @@ def verdicts(results: Results) -> Iterator[str]:
         if (value := sides[name]["quality"][way][ORDER][measure]) > own
     ]
     yield _verdict("No peer ahead in any way of writing by any measure", better)
-    for kind, what in (("retrieval_ms", "Retrieval"), ("ordered_ms", "Retrieval with the lexical reranker")):
-        own = sides[OURS][kind]["p50"]
-        faster = [
-            f"{TITLES[name]} ({sides[name][kind]['p50']:.1f} ms against {own:.1f})"
-            for name in peers
-            if sides[name][kind]["p50"] < own
-        ]
-        yield _verdict(f"{what} no slower than any peer", faster)
+    own_sides = [(own, how) for own, how in ((OURS, ""), (FASTEST, ", by the fastest settings,")) if own in sides]
+    for own, how in own_sides:
+        for kind, what in (("retrieval_ms", "Retrieval"), ("ordered_ms", "Retrieval with the lexical reranker")):
+            ms = sides[own][kind]["p50"]
+            faster = [
+                f"{TITLES[name]} ({sides[name][kind]['p50']:.1f} ms against {ms:.1f})"
+                for name in peers
+                if sides[name][kind]["p50"] < ms
+            ]
+            yield _verdict(f"{what}{how} no slower than any peer", faster)
     if "reranked_ms" in sides[OURS]:
-        for own, how in ((OURS, ""), (INT8, " in int8")):
-            if own in sides:
-                yield _faster_verdict(sides, peers, own, f"With the cross-encoder{how} at least")
+        for own, how in own_sides:
+            yield _faster_verdict(sides, peers, own, f"With the cross-encoder{how} at least")
 
 
 def _faster_verdict(sides: Mapping[str, Any], peers: Sequence[str], own: str, bar: str) -> str:
@@ -83,7 +84,7 @@ def _verdict(bar: str, exceptions: Sequence[str]) -> str:
 def _rows(results: Results) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     """Yield title, report and stage of each row: ours is shown as it is fused as well."""
     for name, report in results["sides"].items():
-        if name == INT8:
+        if name == FASTEST:
             continue
         yield TITLES[name], report, ORDER
         if name == OURS:
@@ -119,13 +120,13 @@ def _speed(results: Results) -> str:
         rows.append(
             [
                 TITLES[name],
-                _ms(report.get("retrieval_ms")),
-                _ms(report["ordered_ms"]) if name == OURS else "",
+                _ms(report["retrieval_ms"]),
+                _ms(report["ordered_ms"]) if name in (OURS, FASTEST) else "",
                 _ms(report.get("rerank_ms")),
                 _ms(reranked),
                 "" if name == OURS else ratio,
                 f"{report['ingestion_s']:.1f}",
-                _mb(report.get("memory_mb")),
+                _mb(report["memory_mb"]),
                 _mb(report.get("memory_with_model_mb")),
             ]
         )
