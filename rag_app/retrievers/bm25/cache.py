@@ -191,6 +191,7 @@ async def beside_others(
 ) -> T:
     """Do quick work on the loop, where it takes less than a thread would to begin, and other work in a thread."""
     if len(index) <= _QUICK_CHUNKS and len(query.query_str) <= _QUICK_CHARACTERS:
+        await asyncio.sleep(0)  # so that the dense leg's query is on its way meanwhile
         return work(index, query)
     return await asyncio.to_thread(work, index, query)
 
