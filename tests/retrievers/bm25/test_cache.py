@@ -251,3 +251,20 @@ async def test_what_was_written_is_found_whatever_else_goes_on() -> None:
     await rebuilt(indexes)
     assert not indexes._refreshing
     assert not indexes._rebuilt
+
+
+async def test_what_another_leg_has_begun_goes_first() -> None:
+    index = await indexes_of(reader_of("t")).aget("t", 10)
+    assert index is not None
+    order: list[str] = []
+
+    async def query_sent() -> None:
+        order.append("query sent")
+
+    def search(index: TenantBM25Retriever, query: RetrievalQuery) -> None:
+        order.append("search")
+
+    sending = asyncio.create_task(query_sent())
+    await cache.beside_others(index, search, RetrievalQuery("پست", tenant="t"))
+    await sending
+    assert order == ["query sent", "search"]
