@@ -11,6 +11,7 @@ from rag_app.errors import ReadError
 
 MAX_ELEMENTS = 1_000_000
 MAX_LEVELS = 10_000  # for an end tag that ends nothing the parser looks through all that are open
+_PIECE = 2**16  # bytes
 _SHOWN_LEVELS = 200  # what is below is no page's structure, and is read as its text alone
 _UNREAD = frozenset(("script", "style", "noscript", "template", "nav", "iframe", "svg", "object", "canvas", "title"))
 _PARTS_OF_TABLES = frozenset(("thead", "tbody", "tfoot", "tr", "td", "th", "caption"))
@@ -53,7 +54,14 @@ def parse(html: str) -> Page:
         ReadError: it has too many elements, or they are nested too deep.
     """
     page = _Elements()
-    etree.fromstring(html.encode(), etree.HTMLParser(target=page, encoding="utf-8", huge_tree=True))
+    parser = etree.HTMLParser(target=page, encoding="utf-8", huge_tree=True)
+    content = html.encode()
+    for start in range(
+        0, len(content), _PIECE
+    ):  # after an error the parser would go on to the end of what it was given
+        parser.feed(content[start : start + _PIECE])
+    if content:
+        parser.close()
     heading = " ".join(_texts(page.heading)) if page.heading else ""
     return Page(page.root, "".join(page.title or ()), heading)
 

@@ -28,6 +28,7 @@ _PAGE_BYTES = 5_000_000  # of instructions; those of a full page of text have so
 _PAGE_GLYPHS = 100_000  # a full page of text has some five thousand
 _UNPACKED = 50  # what is drawn for each byte of the file
 _STREAM_BYTES = 300  # what it takes to begin with a stream of instructions, in the time of instructions
+_STATE_BYTES = 20  # what it takes to keep a state of the drawing, likewise
 _SHOWN_PAGES = 20
 _OCR = "text must be recognised first (OCR), for example by ocrmypdf -l fas"
 _NO_TITLE = re.compile(r"untitled$|microsoft word\b|.*\.\w{2,5}$", re.IGNORECASE)  # what programs write by themselves
@@ -50,7 +51,9 @@ class _Budget:
 
     def pay_for(self, stream: object) -> None:
         unpacked = resolve1(stream)
-        size = _STREAM_BYTES + (len(unpacked.get_data()) if isinstance(unpacked, PDFStream) else 0)
+        self.pay(_STREAM_BYTES + (len(unpacked.get_data()) if isinstance(unpacked, PDFStream) else 0))
+
+    def pay(self, size: int) -> None:
         self._page_bytes -= size
         if self._page_bytes < 0:
             raise _TooMuchDrawnError(f"more than {_PAGE_BYTES / 1e6:g} MB of instructions on one page")
@@ -109,6 +112,10 @@ class _Interpreter(PDFPageInterpreter):
         for stream in streams:
             self.device.budget.pay_for(stream)
         super().execute(streams)
+
+    def do_q(self) -> None:
+        self.device.budget.pay(_STATE_BYTES)
+        super().do_q()
 
 
 def convert(content: bytes, max_bytes: int) -> Converted:
