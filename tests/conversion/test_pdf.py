@@ -103,6 +103,12 @@ def test_pages_that_draw_the_same_without_end_are_left_out_from_where_it_is_too_
     assert note.endswith(" 27 and 3 more")
 
 
+def test_a_stream_of_objects_that_unpacks_without_end_is_refused(refused: Refused) -> None:
+    bomb = zlib.compress(bytes(50_000_000), 9)
+    content = pdf(bomb, compression=b"/Type/ObjStm/N 9/First 9/Filter/FlateDecode")
+    assert refused(".pdf", content) == "the PDF holds objects in a stream of more than 5 MB"
+
+
 def test_a_pdf_of_which_nothing_is_left_is_refused_with_the_reason(refused: Refused) -> None:
     assert refused(".pdf", pdf_of_pages(bytes(6_000_000))) == (
         "pages of the PDF were left out (more than 5 MB of instructions on one page): 1"
