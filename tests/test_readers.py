@@ -392,6 +392,16 @@ def test_a_link_leads_to_no_file_outside_of_the_folder(tmp_path: Path) -> None:
     assert isinstance(document, Document)
 
 
+def test_of_a_cell_that_is_too_long_no_line_is_taken_for_a_row(write: Write) -> None:
+    long = "چند؟,این سطر از خانه‌ای دراز است\n" * 5000
+    file = write("faq.csv", f'question,answer\nچرا؟,"{long}""\n"\nکی؟,فردا\n')
+    note, document = read_all(file)
+    assert isinstance(note, Skipped)
+    assert "field larger than field limit" in note.reason
+    assert isinstance(document, Document)
+    assert document.text == "کی؟\nفردا"
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.txt")
     assert read_all(tmp_path / "a.txt") == [Skipped(str(tmp_path / "a.txt"), "it is no regular file")]
@@ -608,7 +618,7 @@ def test_a_faq_without_its_columns_is_skipped_and_says_what_it_found(write: Writ
         ("چرا؟,  ", "the pair has no answer"),
         (",چون", "the pair has no question"),
         ("چرا؟,چون, و چرا", "the row has more cells than there are columns; put quotes around cells that hold commas"),
-        ("چرا؟," + "ا" * 150_000, "the line is not CSV: field larger than field limit"),
+        ("چرا؟," + "ا" * 150_000, "the row is not CSV: field larger than field limit"),
     ],
 )
 def test_a_bad_row_of_a_faq_is_skipped_by_number(write: Write, row: str, reason: str) -> None:
@@ -625,7 +635,7 @@ def test_a_bad_row_of_a_faq_is_skipped_by_number(write: Write, row: str, reason:
     [
         (",متن,5", "the row has no name"),
         ("کتاب,متن,5,6", "the row has more cells than there are columns"),
-        ("کتاب," + "ا" * 150_000, "the line is not CSV: field larger than field limit"),
+        ("کتاب," + "ا" * 150_000, "the row is not CSV: field larger than field limit"),
     ],
 )
 def test_a_bad_row_of_records_is_skipped_by_number(write: Write, row: str, reason: str) -> None:

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import cache
+from hashlib import md5
 
 from hostile_texts import hostile_json, hostile_text, hostile_value
 
@@ -16,6 +17,12 @@ Make = Callable[[], bytes]
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+_LINKS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
+_FILE_ENTITY = '<!DOCTYPE d [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+_ENTITIES = (
+    f"""<!DOCTYPE d [<!ENTITY e0 "x">{"".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))}]>"""
+)
 _TAGS = "div p b table tr td th ul ol li dl dt dd a h1 h6 pre code blockquote br img script title form select".split()  # noqa: SIM905
 
 
@@ -24,15 +31,15 @@ def html(body: str) -> bytes:
     return f"<html><head><title>صفحه</title></head><body>{body}</body></html>".encode("utf-8", "surrogatepass")
 
 
-def docx(body: str, **more: bytes) -> bytes:
-    """Return a Word document of a body of WordprocessingML; `more` are further files in it."""
+def docx(body: str, before: str = "", /, **more: bytes) -> bytes:
+    """Return a Word document of a body of WordprocessingML; `before` precedes it, `more` are further files in it."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         default = '<Default Extension="xml" ContentType="application/xml"/>'
         archive.writestr("[Content_Types].xml", f'<Types xmlns="{_PACKAGE}/content-types">{default}</Types>')
         link = f'<Relationship Id="r" Type="{_OFFICE}" Target="word/document.xml"/>'
         archive.writestr("_rels/.rels", f'<Relationships xmlns="{_PACKAGE}/relationships">{link}</Relationships>')
-        document = f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
+        document = f'{before}<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
         archive.writestr("word/document.xml", document.encode("utf-8", "surrogatepass"))
         for name, content in more.items():
             archive.writestr(name, content)
@@ -57,9 +64,77 @@ def _paragraphs(count: int) -> str:
     return "<w:p><w:r><w:t>متن</w:t></w:r></w:p>" * count
 
 
-def _form(drawing: bytes) -> bytes:
-    names = b"/Resources<</XObject<</X 6 0 R>>>>"
+def _item() -> str:
+    number = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
+    return f"<w:p><w:pPr>{number}</w:pPr><w:r><w:t>متن</w:t></w:r></w:p>"
+
+
+def _numbering() -> bytes:
+    level = '<w:lvl w:ilvl="0"><w:numFmt w:val="decimal"/></w:lvl>'
+    listed = f'<w:abstractNum w:abstractNumId="1">{level}</w:abstractNum>'
+    used = '<w:num w:numId="1"><w:abstractNumId w:val="1"/></w:num>'
+    return f'<w:numbering xmlns:w="{_WORD}">{listed}{used}</w:numbering>'.encode()
+
+
+def _picture() -> str:
+    blip = f'<a:blip xmlns:a="{_DRAWING}/main" xmlns:r="{_LINKS}" r:link="a" r:embed="b"/>'
+    picture = f'<p:pic xmlns:p="{_DRAWING}/picture"><p:blipFill>{blip}</p:blipFill></p:pic>'
+    inline = f'<i:inline xmlns:i="{_DRAWING}/wordprocessingDrawing" xmlns:a="{_DRAWING}/main">'
+    graphic = f"<a:graphic><a:graphicData>{picture}</a:graphicData></a:graphic></i:inline>"
+    return f"<w:p><w:r><w:drawing>{inline}{graphic}</w:drawing><w:t>متن</w:t></w:r></w:p>"
+
+
+def _elsewhere() -> bytes:
+    targets = {"a": "file:///etc/passwd", "b": "http://127.0.0.1:9/a.png", "c": "\\\\127.0.0.1\\x"}
+    links = "".join(
+        f'<Relationship Id="{name}" Type="{_LINKS}/image" Target="{target}" TargetMode="External"/>'
+        for name, target in targets.items()
+    )
+    return f'<Relationships xmlns="{_PACKAGE}/relationships">{links}</Relationships>'.encode()
+
+
+def _form(drawing: bytes, drawn: int = 6) -> bytes:
+    names = b"/BBox[0 0 9 9]/Resources<</XObject<</X %d 0 R>>>>" % drawn
     return b"<</Type/XObject/Subtype/Form%s/Length %d>>stream\n%s\nendstream" % (names, len(drawing), drawing)
+
+
+def _packed(content: bytes, entries: bytes = b"") -> bytes:
+    packed = zlib.compress(content, 9)
+    return b"<<%s/Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (entries, len(packed), packed)
+
+
+def _levels(count: int) -> tuple[bytes, ...]:
+    nodes = (b"<</Type/Pages/Kids[%d 0 R]/Count 1>>" % (7 + level) for level in range(count - 1))
+    return (*nodes, b"<</Type/Pages/Kids[3 0 R]/Count 1>>")
+
+
+_PADDING = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
+
+
+def encrypted(drawing: bytes, password: bytes) -> bytes:
+    """Return a PDF that is encrypted by RC4 of 40 bits, as all readers know it, for this password."""
+    padded = (password + _PADDING)[:32]
+    owner = _rc4(md5(padded).digest()[:5], padded)  # noqa: S324 - the format's
+    key = md5(padded + owner + b"\xfc\xff\xff\xff" + b"a" * 16).digest()[:5]  # noqa: S324
+    content = _rc4(md5(key + b"\x04\x00\x00\x00\x00").digest()[:10], drawing)  # noqa: S324
+    entries = (owner.hex().encode(), _rc4(key, _PADDING).hex().encode())
+    lock = b"/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>" % entries
+    named = b"/ID[<%s><%s>]" % ((b"61" * 16,) * 2)
+    return pdf(content).replace(b"trailer<<", b"trailer<<" + lock + named)
+
+
+def _rc4(key: bytes, content: bytes) -> bytes:
+    state, j = list(range(256)), 0
+    for i in range(256):
+        j = (j + state[i] + key[i % len(key)]) % 256
+        state[i], state[j] = state[j], state[i]
+    made, i, j = bytearray(), 0, 0
+    for byte in content:
+        i = (i + 1) % 256
+        j = (j + state[i]) % 256
+        state[i], state[j] = state[j], state[i]
+        made.append(byte ^ state[(state[i] + state[j]) % 256])
+    return bytes(made)
 
 
 _PLAIN = b"BT /F 12 Tf 72 720 Td (Returns within 7 days.) Tj 0 -14 Td (Call 021-88.) Tj ET"
@@ -79,6 +154,18 @@ SEEDS: dict[str, dict[str, Make]] = {
         "entities": lambda: html("&#x202e;&#0;&#xd800;&lt;" * 20_000),
         "attributes": lambda: html("<p " + " ".join(f"a{n}=1" for n in range(50_000)) + ">متن"),
         "unclosed": lambda: html("<" * 100_000 + "<!--" * 50_000),
+        "100,000 numbered items": lambda: html("<ol>" + "<li>1" * 100_000),
+        "100,000 rows of a head": lambda: html("<table><thead>" + "<tr><th>1" * 100_000),
+        "quotes within quotes": lambda: html("<blockquote>متن<br>" * 20_000),
+        "long quotes within quotes": lambda: html("<blockquote>" * 190 + "متن<br>" * 50_000),
+        "ends of nothing": lambda: html("<i>" * 50_000 + "</b>" * 50_000),
+        "a million line breaks, twice": lambda: html("<br>" * 2_000_000),
+        "charsets without end": lambda: html("<meta " * 400_000),
+        "UTF-7": lambda: "<meta charset=utf-7><p>متن</p>".encode("utf-7"),
+        "UTF-16 of two orders": lambda: "<p>متن".encode("utf-16-le") + "<p>متن".encode("utf-16-be"),
+        "a mark of UTF-16 before UTF-8": lambda: b"\xff\xfe" + html("متن"),
+        "20 MB of letters": lambda: html("a " * 9_900_000),
+        "links": lambda: html("<a href='https://x.y/z'>x</a>" * 50_000),
     },
     ".docx": {
         "a document": lambda: docx(_paragraphs(3)),
@@ -87,6 +174,21 @@ SEEDS: dict[str, dict[str, Make]] = {
         "deep": lambda: docx("<w:sdt><w:sdtContent>" * 50_000 + "</w:sdtContent></w:sdt>" * 50_000),
         "tables": lambda: docx("<w:tbl><w:tr><w:tc>" * 200 + _paragraphs(1) + "</w:tc></w:tr></w:tbl>" * 200),
         "entities": lambda: docx("&e;").replace(b"&e;", b"&e;"),
+        "20,000 numbered items": lambda: docx(_item() * 20_000, **{"word/numbering.xml": _numbering()}),
+        "20,000 rows": lambda: docx(
+            "<w:tbl>" + f"<w:tr><w:tc>{_paragraphs(1)}</w:tc></w:tr>" * 20_000 + "</w:tbl>"
+        ),
+        "20,000 runs": lambda: docx(f"<w:p>{'<w:r><w:t>a</w:t></w:r>' * 20_000}</w:p>"),
+        "fields within fields": lambda: docx(
+            "<w:p>" + '<w:r><w:fldChar w:fldCharType="begin"/></w:r>' * 20_000 + "<w:r><w:t>a</w:t></w:r></w:p>"
+        ),
+        "100,000 entries": lambda: docx(_paragraphs(1), **{f"word/x{n}": b"" for n in range(100_000)}),
+        "an entry twice": lambda: docx(_paragraphs(1)) + docx(_paragraphs(2)),
+        "entities of files": lambda: docx("<w:p><w:r><w:t>&e;</w:t></w:r></w:p>", _FILE_ENTITY),
+        "entities within entities": lambda: docx("<w:p><w:r><w:t>&e9;</w:t></w:r></w:p>", _ENTITIES),
+        "links to elsewhere": lambda: docx(
+            _picture(), **{"word/_rels/document.xml.rels": _elsewhere()}
+        ),
         "twice a file": lambda: docx(_paragraphs(1), **{"docProps/core.xml": b"<core/>", "word/styles.xml": b"<x>"}),
     },
     ".pdf": {
@@ -99,6 +201,27 @@ SEEDS: dict[str, dict[str, Make]] = {
         "a form that draws itself": lambda: pdf(b"/X Do", page=b"/XObject<</X 6 0 R>>", more=(_form(b"/X Do"),)),
         "pages of themselves": lambda: pdf(_PLAIN).replace(b"/Kids[3 0 R]", b"/Kids[2 0 R]"),
         "a length of itself": lambda: pdf(_PLAIN).replace(b"/Length ", b"/Length 4 0 R/X "),
+        "pages of each other": lambda: pdf(_PLAIN).replace(b"/Kids[3 0 R]", b"/Kids[3 0 R 6 0 R]").replace(
+            b"trailer", b"6 0 obj\n<</Type/Pages/Parent 2 0 R/Kids[2 0 R 6 0 R]/Count 9>>\nendobj\ntrailer"
+        ),
+        "a tree of 20,000 levels": lambda: pdf(_PLAIN, more=_levels(20_000)).replace(b"/Kids[3 0 R]", b"/Kids[6 0 R]"),
+        "forms of forms": lambda: pdf(
+            b"/X Do " * 10, page=b"/XObject<</X 6 0 R>>", more=tuple(_form(b"/X Do " * 10, n) for n in range(7, 17))
+        ),
+        "letters without end": lambda: pdf(
+            zlib.compress(b"BT /F 12 Tf 72 720 Td (" + b"a" * 4_900_000 + b") Tj ET", 9),
+            compression=b"/Filter/FlateDecode",
+        ),
+        "states without end": lambda: pdf(zlib.compress(b"q " * 2_400_000, 9), compression=b"/Filter/FlateDecode"),
+        "a bomb in a bomb": lambda: pdf(
+            zlib.compress(zlib.compress(bytes(1_000_000_000), 9), 9), compression=b"/Filter[/FlateDecode/FlateDecode]"
+        ),
+        "a bomb of letters' names": lambda: pdf(
+            _PLAIN, more=(_packed(bytes(50_000_000)),)
+        ).replace(b"/BaseFont", b"/ToUnicode 6 0 R/BaseFont"),
+        "a bomb of objects": lambda: pdf(_PLAIN, more=(_packed(bytes(50_000_000), b"/Type/ObjStm/N 1000/First 9"),)),
+        "encrypted, no password": lambda: encrypted(_PLAIN, b""),
+        "encrypted, a password": lambda: encrypted(_PLAIN, b"secret"),
         "a parent of itself": lambda: pdf(_PLAIN).replace(b"/Parent 2 0 R", b"/Parent 3 0 R"),
         "a huge matrix": lambda: pdf(b"1e308 1e308 1e308 1e308 1e308 1e308 cm " * 3 + _PLAIN),
         "a font of size 0": lambda: pdf(_PLAIN.replace(b"12 Tf", b"0 Tf")),
@@ -110,12 +233,18 @@ SEEDS: dict[str, dict[str, Make]] = {
         "100,000 cells": lambda: b"title\n" + b"a," * 100_000 + b"\n",
         "unclosed quotes": lambda: b'question,answer\n"' + b'a,"\n' * 50_000,
         "100,000 columns of no use": lambda: b"," * 100_000 + b"\n1",
+        "a cell of 10 MB": lambda: ("question,answer\nارسال؟," + "سه روز " * 800_000 + "\n").encode(),
+        "a quoted cell of 10 MB": lambda: ('question,answer\nارسال؟,"' + "سه\n" * 2_000_000 + '"\n').encode(),
+        "UTF-7": lambda: "question,answer\nارسال؟,سه روز\n".encode("utf-7"),
         "full rows of 2,000 columns": lambda: ("title," * 2_000 + "\n" + "1," * 2_000 + "\n").encode() * 3,
     },
     ".jsonl": {
         "records": lambda: '{"id": 1, "text": "متن"}\n{"question": "چند؟", "answer": "سه"}\n'.encode(),
         "deep": lambda: b'{"id": "a", "text": "x", "metadata": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         "a line of 15 MB": lambda: b'{"id": "a", "text": "x", "metadata": {"a": "' + b"b" * 15_000_000 + b'"}}',
+        "a line of 19 MB of text": lambda: b'{"id": "a", "text": "' + b"b " * 9_500_000 + b'"}',
+        "a line of 50 MB": lambda: b'{"id": "a", "text": "' + b"b" * 50_000_000 + b'"}',
+        "marks of two encodings": lambda: b"\xef\xbb\xbf\xff\xfe" + '{"id": "a", "text": "متن"}'.encode("utf-16-le"),
         "100,000 keys": lambda: json.dumps({"id": "a", "text": "x", **{f"k{n}": n for n in range(100_000)}}).encode(),
         "a number without end": lambda: b'{"id": ' + b"9" * 1_000_000 + b', "text": "x"}',
         "100,000 lines of nothing": lambda: b"\n" * 50_000 + b"{}\n" * 20_000,
@@ -125,10 +254,21 @@ SEEDS: dict[str, dict[str, Make]] = {
         "a page": lambda: "# عنوان\n\n- یک\n- دو\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n".encode(),
         "dashes": lambda: b"|" + b"-" * 100_000 + b"x",
         "headings": lambda: b"# a\n## b\n" * 5_000,
+        "100,000 headings": lambda: b"".join(b"%s %d\n\na\n\n" % (b"#" * (n % 6 + 1), n) for n in range(100_000)),
+        "100,000 headings alone": lambda: b"# a\n" * 100_000,
+        "quotes within quotes": lambda: b"> " * 100_000 + b"a\n" + b"".join(b"> " * n + b"a\n" for n in range(1_000)),
+        "lists within lists": lambda: b"".join(b"  " * n + b"- a\n" for n in range(2_000)),
+        "a table of 100,000 rows": lambda: b"| a | b |\n| --- | --- |\n" + b"| 1 | 2 |\n" * 100_000,
+        "fences": lambda: b"```\n" * 100_001,
     },
     ".txt": {
         "a text": lambda: "سلام. این متن است؛ خوب؟\nبله.".encode(),
         "UTF-16": lambda: "سلام".encode("utf-16"),
+        "UTF-16 of two orders": lambda: "سلام".encode("utf-16") + "سلام".encode("utf-16-be"),
+        "UTF-16 cut in two": lambda: "😀".encode("utf-16")[:-1],
+        "UTF-7": lambda: "سلام".encode("utf-7"),
+        "UTF-32": lambda: "سلام".encode("utf-32"),
+        "marks of all encodings": lambda: b"\xef\xbb\xbf\xff\xfe\xfe\xff" + "سلام".encode(),
         "marks": lambda: ("a" + "\u0301" * 50_000 + "\u0323" * 50_000).encode(),
         "spaces between digits": lambda: b"1" + b" " * 100_000 + b"1",
     },

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import re
+
+from bs4.dammit import EncodingDetector
 
 from rag_app.conversion.formats import Converted
 from rag_app.conversion.markup import markdown_of
 from rag_app.errors import ReadError
 
-# Declared in the first bytes; nothing here is looked for without end.
-_DECLARING = 100_000
-_HEAD_TAG = re.compile(rb"<(?:meta|\?xml)\b[^>]{0,2000}", re.IGNORECASE)
-_CHARSET = re.compile(rb"""(?:charset|encoding)\s{0,20}=\s{0,20}["']?\s{0,20}([\w.:-]{1,40})""", re.IGNORECASE)
+_DECLARING = 100_000  # bytes; a charset is looked for in a twentieth of them, in time that grows with their square
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -31,7 +29,7 @@ def _decoded(content: bytes) -> str:
     Bytes above 127 that are UTF-8 by chance are next to impossible; pages that declare what they are not are common.
     """
     marked = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), None)
-    declared = _declared(content)
+    declared = EncodingDetector.find_declared_encoding(content[:_DECLARING], is_html=True)
     for encoding in (marked,) if marked else ("utf-8", declared):
         if encoding is None:
             raise ReadError(f"{_not_decoded(content, 'utf-8')}, and the page declares no charset")
@@ -47,11 +45,6 @@ def _decoded(content: bytes) -> str:
     if "\0" in text:
         raise ReadError(f"the file is binary: it holds a NUL at {text.index(chr(0))}")
     return text
-
-
-def _declared(content: bytes) -> str | None:
-    found = (_CHARSET.search(tag[0]) for tag in _HEAD_TAG.finditer(content, 0, _DECLARING))
-    return next((charset[1].decode("ascii", "replace").lower() for charset in found if charset), None)
 
 
 def _not_decoded(content: bytes, encoding: str) -> str:

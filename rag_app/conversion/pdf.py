@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import math
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pdfminer.converter import PDFPageAggregator
@@ -17,6 +19,7 @@ from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser, PDFSyntaxError
 from pdfminer.pdftypes import PDFStream, resolve1
+from pdfminer.psparser import LIT, PSKeyword
 from pdfminer.utils import Matrix, decode_text
 
 from rag_app.conversion.formats import Converted
@@ -28,6 +31,7 @@ _PAGE_BYTES = 5_000_000  # of instructions; those of a full page of text have so
 _PAGE_GLYPHS = 100_000  # a full page of text has some five thousand
 _UNPACKED = 50  # what is drawn for each byte of the file
 _STREAM_BYTES = 300  # what it takes to begin with a stream of instructions, in the time of instructions
+_STATE_BYTES = 20  # what it takes to keep a state of the drawing, likewise
 _SHOWN_PAGES = 20
 _OCR = "text must be recognised first (OCR), for example by ocrmypdf -l fas"
 _NO_TITLE = re.compile(r"untitled$|microsoft word\b|.*\.\w{2,5}$", re.IGNORECASE)  # what programs write by themselves
@@ -50,7 +54,9 @@ class _Budget:
 
     def pay_for(self, stream: object) -> None:
         unpacked = resolve1(stream)
-        size = _STREAM_BYTES + (len(unpacked.get_data()) if isinstance(unpacked, PDFStream) else 0)
+        self.pay(_STREAM_BYTES + (len(unpacked.get_data()) if isinstance(unpacked, PDFStream) else 0))
+
+    def pay(self, size: int) -> None:
         self._page_bytes -= size
         if self._page_bytes < 0:
             raise _TooMuchDrawnError(f"more than {_PAGE_BYTES / 1e6:g} MB of instructions on one page")
@@ -65,6 +71,18 @@ class _Budget:
         self._glyphs -= 1
         if self._glyphs < 0:
             raise _TooMuchDrawnError("more letters up to them than such a file can hold")
+
+
+class _Parser(PDFParser):
+    """Refuses streams of objects that unpack without end before their objects are looked for."""
+
+    def do_keyword(self, pos: int, token: PSKeyword) -> None:
+        super().do_keyword(pos, token)
+        stream = self.curstack[-1][1] if self.curstack else None
+        if isinstance(stream, PDFStream) and stream.get("Type") is LIT("ObjStm"):
+            with suppress(zlib.error):  # of another filter, or encrypted
+                if len(zlib.decompressobj().decompress(stream.rawdata or b"", _PAGE_BYTES + 1)) > _PAGE_BYTES:
+                    raise ReadError(f"the PDF holds objects in a stream of more than {_PAGE_BYTES / 1e6:g} MB")
 
 
 class _Resources(PDFResourceManager):
@@ -110,6 +128,10 @@ class _Interpreter(PDFPageInterpreter):
             self.device.budget.pay_for(stream)
         super().execute(streams)
 
+    def do_q(self) -> None:
+        self.device.budget.pay(_STATE_BYTES)
+        super().do_q()
+
 
 def convert(content: bytes, max_bytes: int) -> Converted:
     """Return a PDF's title, if it names one, and its text: by pages, without those that draw too much.
@@ -118,7 +140,7 @@ def convert(content: bytes, max_bytes: int) -> Converted:
         ReadError: it is no PDF, is encrypted, has too many pages, or holds no text but pictures of it.
     """
     try:
-        document = PDFDocument(PDFParser(io.BytesIO(content)))
+        document = PDFDocument(_Parser(io.BytesIO(content)))
     except PDFEncryptionError as error:
         raise ReadError("the PDF is encrypted; save it without a password") from error
     except (PDFSyntaxError, PDFNoValidXRef) as error:

@@ -35,7 +35,8 @@ def read_csv(file: Opened) -> Iterator[Read]:
 
     Its documents' ids begin with the file's name.
     """
-    rows, origin = csv.reader(io.StringIO(file.text())), file.origin
+    lines, origin = _Lines(file.text()), file.origin
+    rows = csv.reader(lines)
     try:
         names = next(filter(None, rows), [])
     except csv.Error as error:
@@ -52,14 +53,38 @@ def read_csv(file: Opened) -> Iterator[Read]:
         )
         return
     while True:
+        lines.quotes = 0
         try:
             cells = next(filter(None, rows), None)
         except csv.Error as error:
-            yield skipped(f"{origin}:{rows.line_num}", f"the line is not CSV: {error}")
+            yield skipped(f"{origin}:{lines.number}", f"the row is not CSV: {error}")
+            lines.end_row()
             continue
         if cells is None:
             return
-        yield guarded(partial(_checked, make, names, cells, file.name, file.source), f"{origin}:{rows.line_num}")
+        yield guarded(partial(_checked, make, names, cells, file.name, file.source), f"{origin}:{lines.number}")
+
+
+class _Lines:
+    """A text's lines, with the number of the last and how many quotes there were since they were counted from 0."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text)
+        self.number = self.quotes = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        self.quotes += line.count('"')
+        return line
+
+    def end_row(self) -> None:
+        """Pass over what is left of a row that could not be read: a cell in quotes may have many lines."""
+        while self.quotes % 2 and next(self, None) is not None:
+            pass
 
 
 def _plain(column: str) -> str:

@@ -17,7 +17,10 @@ KINDS = {  # and how many of each
     **dict.fromkeys(("question", "text", "records"), 25),
 }
 MOST_BYTES = 60_000
-LARGE = {"100,000 paragraphs", "a bomb"}  # for what they unpack to
+LARGE = {  # for what they unpack to
+    *("100,000 paragraphs", "20,000 numbered items", "20,000 rows", "20,000 runs", "fields within fields"),
+    *("a bomb", "a bomb in a bomb", "forms of forms"),
+}
 
 
 @pytest.fixture(scope="module")

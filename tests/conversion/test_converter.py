@@ -39,7 +39,7 @@ def test_a_crash_is_told_and_the_next_file_is_read(tmp_path: Path, monkeypatch: 
         assert converter.convert(".html", "<p>متن".encode(), max_mb=1).text == "متن"
 
 
-@pytest.mark.parametrize(("package", "suffix"), [("lxml", ".html"), ("mammoth", ".docx"), ("pdfminer", ".pdf")])
+@pytest.mark.parametrize(("package", "suffix"), [("bs4", ".html"), ("mammoth", ".docx"), ("pdfminer", ".pdf")])
 def test_without_its_packages_a_file_is_refused_with_the_line_that_installs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, suffix: str
 ) -> None:

@@ -95,7 +95,7 @@ def test_the_process_that_reads_documents_is_given_no_secret(monkeypatch: pytest
     for name in ("DATABASE_URL", "RAG_APP_LLM__API_KEY", "GOOGLE_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, SECRET)
     hostile = "import os; open({!r}, 'w').write(repr(dict(os.environ)))\n".format(str(tmp_path / "seen"))
-    (tmp_path / "lxml.py").write_text(f"{hostile}raise ImportError('lxml')", "utf-8")  # as a document that took it over
+    (tmp_path / "bs4.py").write_text(f"{hostile}raise ImportError('bs4')", "utf-8")  # as a document that took it over
     monkeypatch.syspath_prepend(tmp_path)
     with Converter() as converter, pytest.raises(ReadError):
         converter.convert(".html", b"<p>a</p>", max_mb=1)
