@@ -23,7 +23,8 @@ def silenced(new_database: Callable[[], str]) -> Iterator[tuple[RagApp, Network]
         network(new_database()) as way,
         RagApp.from_config(database={"url": way.url}, flags={"backend": "memory"}, deadline_s=3) as app,
     ):
-        app.ingest([NOTE], tenant="t1")
+        for tenant in ("t1", "t2"):
+            app.ingest([NOTE], tenant=tenant)
         assert app.retrieve(QUESTION, tenant="t1").nodes
         way.fall_silent()
         yield app, way
@@ -39,13 +40,16 @@ def test_the_first_waits_in_vain_the_next_are_answered_at_once_and_all_is_well_w
 ) -> None:
     app, way = silenced
     first = app.retrieve(QUESTION, tenant="t1")
-    assert (first.nodes, first.method) == ((), "context_retriever")
     assert "TimeoutError" in reasons(first)
+    assert [hit.node.metadata["doc_id"] for hit in first.nodes] == ["m1"]  # what was found before is remembered
     for method in ("production_rag", "context_retriever"):
         for _ in range(8):
             assert reasons(app.retrieve(QUESTION, tenant="t1", method=method)) == {"DatabaseUnavailableError"}
-    answer = app.answer(QUESTION, tenant="t1")
-    assert (answer.outcome, answer.text != "") == ("no context", True)
+    never_asked = app.retrieve(QUESTION, tenant="t2")
+    assert (never_asked.nodes, never_asked.method) == ((), "context_retriever")
+    for tenant, outcome in (("t1", "answered"), ("t2", "no context")):
+        answer = app.answer(QUESTION, tenant=tenant)
+        assert (answer.outcome, answer.text != "") == (outcome, True)
     way.recover()
     until = time.monotonic() + 20
     while (after := app.retrieve(QUESTION, tenant="t1")).degraded and time.monotonic() < until:
