@@ -62,7 +62,7 @@ class NodeMemory:
 
 
 def _copy(node: TextNode) -> TextNode:
-    """Return a copy that shares what can not be changed; a sixth of the time of parsing it again."""
+    """Return a copy that shares what can not be changed; a fifth of the time of parsing it again."""
     return node.model_copy(
         update={
             "metadata": {key: _own(value) for key, value in node.metadata.items()},
