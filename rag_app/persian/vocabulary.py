@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain, pairwise, repeat
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from rag_app.persian.analyzer import PersianAnalyzer
 from rag_app.persian.language import detect_language
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.matches import Matches
 from rag_app.persian.matching import LATIN, WordMatcher, about_best
 from rag_app.persian.packed import PackedWords
 from rag_app.persian.weights import SMALL_WORD_IDF, idf, is_known
@@ -83,10 +85,9 @@ class Vocabulary:
         typed = self._lexicon.without_courtesies(split[:_MOST_WORDS])
         places = [self._matcher.place(word) for word in typed]
         matches = self._matcher.matches(typed, places, english=detect_language(question) == "en")
-        kept = self._most_similar(matches)
         near = [about_best(found) for found in matches]
-        texts = self._texts({place for places in (*kept, *near) for place in places})
-        words = tuple(map(self._word, typed, places, matches, kept, near, repeat(texts)))
+        texts = self._texts(chain.from_iterable(near))
+        words = tuple(map(self._word, typed, places, matches, self._most_similar(matches), near, repeat(texts)))
         meant = [word.meant for word in words]
         return Reading(
             words, " ".join([*meant, *(forms[0] for forms in asked[_MOST_WORDS:])]) if meant != typed else question
@@ -126,8 +127,8 @@ class Vocabulary:
         in_texts = self._rarest if count is None else math.log(1 + (self._text_count - count + 0.5) / (count + 0.5))
         return (in_texts + in_language) / 2
 
-    def _texts(self, places: Collection[int]) -> dict[int, str]:
-        rising = sorted(places)
+    def _texts(self, places: Iterable[int]) -> dict[int, str]:
+        rising = sorted(set(places))
         return dict(zip(rising, self.words.texts(np.array(rising, np.intp)), strict=True))
 
     def _word(
@@ -135,7 +136,7 @@ class Vocabulary:
         typed: str,
         own_place: int | None,
         matches: Mapping[int, float],
-        kept: Sequence[int],
+        kept: Matches,
         near: Sequence[int],
         texts: Mapping[int, str],
     ) -> QueryWord:
@@ -148,18 +149,20 @@ class Vocabulary:
             typed,
             # As customers type common words more often than rare ones, a word that may be a common one weighs little.
             min([own, *(self._weight(texts[place], place) for place in near if place != own_place)]),
-            {texts[place]: matches[place] for place in kept},
+            kept,
             meant,
         )
 
-    def _most_similar(self, matches: Sequence[Mapping[int, float]]) -> list[list[int]]:
-        """Return for each word the places of the words of the texts that are most similar."""
+    def _most_similar(self, matches: Sequence[Mapping[int, float]]) -> list[Matches]:
+        """Return for each word the words of the texts that are most similar, the best first."""
         owners = np.repeat(np.arange(len(matches)), [len(found) for found in matches])
         places = np.fromiter(chain.from_iterable(matches), np.intp, len(owners))
         similarities = np.fromiter(chain.from_iterable(found.values() for found in matches), np.float64, len(owners))
         in_texts = self.counts[places] > 0
         owners, places, similarities = owners[in_texts], places[in_texts], similarities[in_texts]
         order = np.lexsort((self.words.hashes(places), -similarities, owners))
+        places, similarities = places[order], similarities[order]
         bounds = np.searchsorted(owners, np.arange(len(matches) + 1)).tolist()
-        sorted_places = places[order].tolist()
-        return [sorted_places[first : min(last, first + _MOST_MATCHES)] for first, last in pairwise(bounds)]
+        best = (slice(first, min(last, first + _MOST_MATCHES)) for first, last in pairwise(bounds))
+        spelt_out = cache(lambda: self._texts(places.tolist()))  # all at once, if at all
+        return [Matches(self.words, places[own], similarities[own], spelt_out) for own in best]

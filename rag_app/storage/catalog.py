@@ -64,7 +64,7 @@ class TenantCatalog:
             DatabaseUnavailableError: the database does not answer.
         """
         known = self._snapshots.get(tenant)
-        now: Sequence[Any] = await self._database.afetch(tenant, _GENERATION, {})
+        now: Sequence[Any] = await self._database.afetch(tenant, _GENERATION, {}, plan_once=True)
         generation, ef_search, embedding = now[0] if now else (0, None, None)
         if known is None or known.generation != generation:
             rows = await self._database.afetch(tenant, _SOURCES, {})

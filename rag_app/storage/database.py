@@ -26,12 +26,13 @@ SCHEMA = "rag_app"
 BUILDING = "building an index"  # takes turns: two concurrent builds on one table would wait for each other
 _POLL_S = 0.2
 
-# One round trip; the settings end with the transaction, so nothing leaks over pooled connections. A plan for any tenant
-# would serve the small ones or the large ones badly, and fits no index of one tenant.
+# One round trip; the settings end with the transaction, so nothing leaks over pooled connections.
 _ACT_AS: LiteralString = """
     SELECT set_config('role', 'rag_app_tenant', true), set_config('rag_app.tenant', %(tenant)s, true),
-        set_config('plan_cache_mode', 'force_custom_plan', true)
+        set_config('plan_cache_mode', %(plan)s, true)
 """
+# A plan for any tenant would serve the small ones or the large ones badly, and fits no index of one tenant.
+_PLAN_EACH, _PLAN_ONCE = "force_custom_plan", "force_generic_plan"
 _SET: LiteralString = """
     SELECT set_config(name, value, true) FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
 """
@@ -103,7 +104,7 @@ class Database:
         """
         with _translated(self.url), self.engine.begin() as connection:
             if tenant is not None:
-                connection.exec_driver_sql(_ACT_AS, {"tenant": tenant})
+                connection.exec_driver_sql(_ACT_AS, {"tenant": tenant, "plan": _PLAN_EACH})
             yield connection
 
     @contextmanager
@@ -115,7 +116,7 @@ class Database:
         """
         engine = self.engine.execution_options(isolation_level="REPEATABLE READ")
         with _translated(self.url), engine.begin() as connection:
-            connection.exec_driver_sql(_ACT_AS, {"tenant": tenant})
+            connection.exec_driver_sql(_ACT_AS, {"tenant": tenant, "plan": _PLAN_EACH})
             yield partial(_rows, connection)
 
     @contextmanager
@@ -161,6 +162,8 @@ class Database:
         query: LiteralString,
         parameters: Mapping[str, Any],
         settings: Mapping[str, str] | None = None,
+        *,
+        plan_once: bool = False,
     ) -> list[Any]:
         """Return the rows, as named tuples, of a query that sees `tenant` alone, in one round trip.
 
@@ -169,11 +172,13 @@ class Database:
             query: SQL with parameters as `%(name)s`.
             parameters: their values.
             settings: PostgreSQL's settings for this query alone.
+            plan_once: for a query that is answered in the same way whatever its parameters are: each connection plans
+                it once, which else takes longer than finding a few rows.
 
         Raises:
             DatabaseUnavailableError: the database can not be reached, or the connection broke.
         """
-        parameters = {**parameters, "tenant": tenant}
+        parameters = {**parameters, "tenant": tenant, "plan": _PLAN_ONCE if plan_once else _PLAN_EACH}
         with _translated(self.url):
             return await self._connections.run(partial(_fetch, query=query, parameters=parameters, settings=settings))
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from rag_app import RagApp
 from rag_app.errors import DatabaseUnavailableError, IndexMismatchError
-from rag_app.storage import Database, TenantCatalog, schema_version
+from rag_app.storage import ChunkReader, Database, TenantCatalog, schema_version
 
 SETTINGS = {"analyzer": "persian-1", "embedding": "hashing-1024"}
 RECORDS = [
@@ -68,9 +68,9 @@ async def test_documents_are_counted_again_only_after_a_write(
 
     fetch = database.afetch
 
-    async def noted(tenant: str, query: str, *arguments: object) -> list[Any]:
+    async def noted(tenant: str, query: str, *arguments: Any, **options: Any) -> list[Any]:
         counted.extend([query] if "count(*)" in query else [])
-        return await fetch(tenant, query, *arguments)
+        return await fetch(tenant, query, *arguments, **options)
 
     monkeypatch.setattr(database, "afetch", noted)
     catalog = TenantCatalog(database)
@@ -81,6 +81,23 @@ async def test_documents_are_counted_again_only_after_a_write(
     app.ingest([{"id": "m3", "text": "پنج", "source": "manual"}], tenant=tenant)
     await catalog.asnapshot(tenant)
     assert len(counted) == 2
+
+
+async def test_the_question_for_news_is_planned_once_and_a_search_for_each_tenant(
+    app: RagApp, database: Database, tenant: str
+) -> None:
+    app.ingest(RECORDS, tenant=tenant)
+    catalog, reader = TenantCatalog(database), ChunkReader(database)
+    for _ in range(8):  # psycopg prepares a statement when it comes for the sixth time
+        await catalog.asnapshot(tenant)
+        await reader.atokens(tenant)
+    plans = await database.afetch(
+        tenant, "SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements", {}
+    )
+    (news,) = [plan for plan in plans if "ef_search" in plan.statement]
+    (tokens,) = [plan for plan in plans if "data_chunks" in plan.statement]
+    assert (news.generic_plans, news.custom_plans) == (3, 0)
+    assert (tokens.generic_plans, tokens.custom_plans) == (0, 3)
 
 
 async def test_only_so_many_tenants_are_remembered(app: RagApp, database: Database, tenant: str) -> None:

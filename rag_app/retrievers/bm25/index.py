@@ -13,6 +13,7 @@ from llama_index.retrievers.bm25 import BM25Retriever
 
 from rag_app.persian import Vocabulary
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.matches import placed
 from rag_app.retrievers.bm25.counting import count_words
 from rag_app.retrievers.bm25.segment import Asked, Segment
 from rag_app.schema import Reading, RetrievalQuery
@@ -115,11 +116,4 @@ class TenantBM25Retriever(BM25Retriever):
     def _asked(self, reading: Reading) -> list[Asked]:
         """Return the words of the question, each once, with the places of what they may stand for."""
         words = {word.typed: word for word in reading.words}.values()
-        places = self.vocabulary.words.find(match for word in words for match in word.matches)
-        asked, start = [], 0
-        for word in words:
-            similarities = np.fromiter(word.matches.values(), np.float64, len(word.matches))
-            own = places[start : start + len(similarities)]
-            asked.append(Asked(word.weight, own[own >= 0], similarities[own >= 0]))
-            start += len(similarities)
-        return asked
+        return [Asked(word.weight, *placed(self.vocabulary.words, word.matches)) for word in words]

@@ -23,7 +23,7 @@ class Asked(NamedTuple):
     """A word of a question, and where in the vocabulary the words are that it may stand for."""
 
     weight: float
-    places: NDArray[np.int32]
+    places: NDArray[np.intp]
     similarities: NDArray[np.float64]
 
 

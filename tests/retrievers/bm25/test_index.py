@@ -81,6 +81,16 @@ def test_a_reading_in_the_query_is_used() -> None:
     assert set(scores(retriever, query)) == {"n3"}
 
 
+def test_a_question_that_was_read_before_a_write_is_searched_after_it() -> None:
+    before = TenantBM25Retriever([chunk("d1", "استرداد شهریه"), chunk("d2", "ارسال پست")], similarity_top_k=15)
+    after = TenantBM25Retriever([chunk("d3", "پست شهریه ترم"), chunk("d1", "استرداد شهریه")], similarity_top_k=15)
+    read = before.vocabulary.read("شهریه پست ارسال")
+    spelt_out = [QueryWord(word.typed, word.weight, dict(word.matches), word.meant) for word in read.words]
+    found = scores(after, RetrievalQuery("هرچه", tenant="t", reading=read))
+    assert found == scores(after, read_as(*spelt_out))
+    assert len(found) == 2
+
+
 def test_a_word_said_twice_counts_once() -> None:
     retriever = TenantBM25Retriever(CHUNKS, similarity_top_k=15)
     once, twice = (scores(retriever, RetrievalQuery(text, tenant="t")) for text in ("پست", "پست پست"))
