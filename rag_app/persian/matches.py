@@ -24,7 +24,7 @@ class Matches(Mapping[str, float]):
     def __init__(
         self,
         words: Words,
-        places: NDArray[np.intp],
+        places: NDArray[np.int32],
         similarities: NDArray[np.float64],
         spelt_out: Callable[[], Mapping[int, str]],
     ) -> None:
@@ -50,10 +50,10 @@ class Matches(Mapping[str, float]):
         }
 
 
-def placed(words: Words, matches: Mapping[str, float]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def placed(words: Words, matches: Mapping[str, float]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Return where the matches are in a vocabulary, which may be another one, and their similarities."""
     if isinstance(matches, Matches) and matches.words is words:
         return matches.places, matches.similarities
-    places = words.find(matches).astype(np.intp)
+    places = words.find(matches)
     similarities = np.fromiter(matches.values(), np.float64, len(places))
     return places[places >= 0], similarities[places >= 0]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from rag_app.persian.finglish import most_alike
 from rag_app.persian.inflection import possible_stems, stem
 from rag_app.persian.lexicon import Lexicon
-from rag_app.persian.match_memory import MatchMemory
 from rag_app.persian.spelling import Similar, SimilarToEach
 from rag_app.persian.weights import is_known
+from rag_app.persian.word_memory import Asked
 from rag_app.persian.words import Words
 
 LATIN = re.compile(r"[a-z]+")
@@ -25,12 +25,11 @@ _SAME_STEM = 0.95
 _SYNONYM = 0.8
 _SLIP = 0.9  # the best match of a word that nobody knows
 _ABOUT_EQUAL = 0.08
-_REMEMBERED = 0.5  # of the memory of the words, for what words were found to stand for
 _stem = lru_cache(maxsize=4096)(stem)  # synonyms, and the common words of questions, come again and again
 
 
 class WordMatcher:
-    """Finds the words that a word of a question may stand for, and remembers them.
+    """Finds the words that a word of a question may stand for.
 
     It may stand for the same word, a form of it (one stem), one spelt alike (the square of the Dice coefficient of
     character n-grams), one that sounds so in Latin letters, or a synonym. A word that nobody knows is a slip: the word
@@ -48,18 +47,6 @@ class WordMatcher:
         self._count_at = counts.data  # gives single ones in a fraction of the time
         self._lexicon = lexicon
         self._lexicon_size = len(lexicon.words)
-        self._own_nbytes = counts.nbytes + words.nbytes_beyond(lexicon.words)
-        self._told = MatchMemory(int(_REMEMBERED * self._own_nbytes))
-
-    @property
-    def nbytes(self) -> int:
-        """The memory of what it does not share with the lexicon, in bytes, and of what it may come to remember."""
-        return self._own_nbytes + self.to_remember
-
-    @property
-    def to_remember(self) -> int:
-        """The memory set aside for what words of questions were found to stand for, in bytes."""
-        return self._told.max_bytes
 
     def place(self, word: str) -> int | None:
         """Return where a word of the texts or the lexicon is among the words; None if it is of neither."""
@@ -86,16 +73,43 @@ class WordMatcher:
         held = self._are_there(found.places)
         return SimilarToEach(found.owners[held], found.places[held], found.similarities[held])
 
-    def matches(self, typed: Sequence[str], places: Sequence[int | None], *, english: bool) -> list[dict[int, float]]:
-        """Return for each word of a question the places of the words that it may stand for, with their similarities.
+    def joined(self, typed: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return for each word of a question what it makes with its neighbours, where that is a word: «ثبت نام»."""
+        joined: list[tuple[str, ...]] = [()] * len(typed)
+        for at, (first, second) in enumerate(pairwise(typed)):
+            both = first + second
+            if self.place(both) is not None or self._lexicon.synonyms(both):
+                joined[at] += (both,)
+                joined[at + 1] += (both,)
+        return joined
+
+    def matches(self, asked: Sequence[Asked], places: Sequence[int | None]) -> list[dict[int, float]]:
+        """Return for each word the places of the words that it may stand for, with their similarities.
 
         Args:
-            typed: the words.
+            asked: the words.
             places: their own.
-            english: whether the question is, so that a word in Latin letters that the texts hold is not Persian.
         """
-        found = self._newly_alike(typed, places, english=True) if english else self._alike(typed, places)
-        self._add_joined(typed, found)
+        found: list[dict[int, float]] = [{} for _ in asked]
+        # A number stands for itself alone.
+        spelt = self.spelt_like([word if word.isalpha() else "" for word, *_ in asked])
+        for owner, like, similarity in zip(
+            spelt.owners.tolist(), spelt.places.tolist(), (spelt.similarities**2).tolist(), strict=True
+        ):
+            found[owner][like] = similarity
+        for (word, joined, english), place, matches in zip(asked, places, found, strict=True):
+            if word.isalpha():
+                _raise(matches, self.forms(word), _SAME_STEM)
+                if LATIN.fullmatch(word):
+                    if not (english and place is not None):  # else it is no Persian
+                        self._add_sounds(word, matches)
+                elif place is None and not is_known(word):
+                    self._add_meant(word, matches)
+            if place is not None:
+                matches[place] = 1.0
+            self._add_synonyms(word, place, matches)
+            for both in joined:
+                self._add_joined(both, matches)
         return found
 
     def best(self, matches: Mapping[int, float]) -> int | None:
@@ -122,40 +136,6 @@ class WordMatcher:
 
     def _of_stem(self, stemmed: str) -> list[int]:
         return [place for place in self._words.of_stem(stemmed) if self._is_there(place)]
-
-    def _alike(self, typed: Sequence[str], places: Sequence[int | None]) -> list[dict[int, float]]:
-        """Return the matches of each word by itself, remembered or found."""
-        found = [self._told.get(word) for word in typed]
-        new = [at for at, matches in enumerate(found) if matches is None]
-        if new:
-            alike = self._newly_alike([typed[at] for at in new], [places[at] for at in new], english=False)
-            for at, matches in zip(new, alike, strict=True):
-                self._told.keep(typed[at], matches)
-                found[at] = matches
-        return [matches or {} for matches in found]
-
-    def _newly_alike(
-        self, typed: Sequence[str], places: Sequence[int | None], *, english: bool
-    ) -> list[dict[int, float]]:
-        """Find the matches of each word by itself."""
-        found: list[dict[int, float]] = [{} for _ in typed]
-        spelt = self.spelt_like([word if word.isalpha() else "" for word in typed])  # a number stands for itself alone
-        for owner, like, similarity in zip(
-            spelt.owners.tolist(), spelt.places.tolist(), (spelt.similarities**2).tolist(), strict=True
-        ):
-            found[owner][like] = similarity
-        for word, place, matches in zip(typed, places, found, strict=True):
-            if word.isalpha():
-                _raise(matches, self.forms(word), _SAME_STEM)
-                if LATIN.fullmatch(word):
-                    if not (english and place is not None):
-                        self._add_sounds(word, matches)
-                elif place is None and not is_known(word):
-                    self._add_meant(word, matches)
-            if place is not None:
-                matches[place] = 1.0
-            self._add_synonyms(word, place, matches)
-        return found
 
     def _add_sounds(self, word: str, matches: dict[int, float]) -> None:
         every = self._words.sharing_consonants(word)
@@ -187,17 +167,13 @@ class WordMatcher:
         for synonym in synonyms:
             _raise(matches, self.forms(synonym), _SYNONYM)
 
-    def _add_joined(self, typed: Sequence[str], matches: list[dict[int, float]]) -> None:
-        """Let two words also stand for the one that they make together, and for its synonyms: «ثبت نام»."""
-        for at, (first, second) in enumerate(pairwise(typed)):
-            joined = first + second
-            place = self.place(joined)
-            synonyms = [self.forms(synonym) for synonym in self._lexicon.synonyms(joined)]
-            for one in (matches[at], matches[at + 1]):
-                if place is not None:
-                    _raise(one, (place,), _SAME_STEM)
-                for forms in synonyms:
-                    _raise(one, forms, _SYNONYM)
+    def _add_joined(self, joined: str, matches: dict[int, float]) -> None:
+        """Let a word also stand for what it makes with another one, and for the synonyms of that."""
+        place = self.place(joined)
+        if place is not None:
+            _raise(matches, (place,), _SAME_STEM)
+        for synonym in self._lexicon.synonyms(joined):
+            _raise(matches, self.forms(synonym), _SYNONYM)
 
 
 def about_best(matches: Mapping[int, float]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,7 @@ class PackedWords:
         return np.add.reduceat(products, self.bounds[:-1])
 
 
+@lru_cache(maxsize=4096)  # the common words of questions come again and again
 def hash_of(word: str) -> int:
     """Return a number of 64 bits that no two words of a language share, 0 for no word; the same in every process.
 

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain, pairwise, repeat
+from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from rag_app.persian.matches import Matches
 from rag_app.persian.matching import LATIN, WordMatcher, about_best
 from rag_app.persian.packed import PackedWords
 from rag_app.persian.weights import SMALL_WORD_IDF, idf, is_known
+from rag_app.persian.word_memory import MATCH, Asked, Understood, WordMemory
 from rag_app.persian.words import Words
 from rag_app.schema import QueryWord, Reading
 
@@ -25,6 +27,7 @@ _MOST_MATCHES = 64
 _MOST_WORDS = 500  # of a question; a longer text is searched by these, as each costs time
 _SHORTEST_PART = 2
 _LONGEST = 64  # letters of a word that is taken apart; only one of many half-spaces is longer
+_REMEMBERED = 0.5  # of the memory of the words, for what words of questions were found to stand for
 
 
 class Vocabulary:
@@ -48,6 +51,8 @@ class Vocabulary:
         self._text_count = texts
         self._rarest = math.log(2 * texts + 2)
         self._matcher = WordMatcher(words, counts, self._lexicon)
+        self._own_nbytes = counts.nbytes + words.nbytes_beyond(self._lexicon.words)
+        self._memory = WordMemory(int(_REMEMBERED * self._own_nbytes))
 
     @classmethod
     def of_counts(cls, texts_with: Mapping[str, int], texts: int, lexicon: Lexicon | None = None) -> Vocabulary:
@@ -68,12 +73,12 @@ class Vocabulary:
     @property
     def nbytes(self) -> int:
         """The memory of what it does not share with the lexicon, in bytes, and of what it may come to remember."""
-        return self._matcher.nbytes
+        return self._own_nbytes + self.to_remember
 
     @property
     def to_remember(self) -> int:
         """The memory set aside for what words of questions were found to stand for, in bytes."""
-        return self._matcher.to_remember
+        return self._memory.max_bytes
 
     def read(self, question: str) -> Reading:
         """Return the question's words, of a very long one the first, with what they may stand for.
@@ -83,11 +88,15 @@ class Vocabulary:
         asked = self._analyzer.forms(question)
         split = [part for forms in asked[:_MOST_WORDS] for part in self._parts(*forms)]
         typed = self._lexicon.without_courtesies(split[:_MOST_WORDS])
-        places = [self._matcher.place(word) for word in typed]
-        matches = self._matcher.matches(typed, places, english=detect_language(question) == "en")
-        near = [about_best(found) for found in matches]
-        texts = self._texts(chain.from_iterable(near))
-        words = tuple(map(self._word, typed, places, matches, self._most_similar(matches), near, repeat(texts)))
+        english = detect_language(question) == "en"
+        joined = self._matcher.joined(typed)
+        understood = self._understood([Asked(*word, english) for word in zip(typed, joined, strict=True)])
+        # The letters of all at once, if somebody asks for them.
+        spelt_out = cache(lambda: self._texts(place for each in understood for place in each.matches["place"].tolist()))
+        words = tuple(
+            QueryWord(word, weight, Matches(self.words, matches["place"], matches["similarity"], spelt_out), meant)
+            for word, (weight, meant, matches) in zip(typed, understood, strict=True)
+        )
         meant = [word.meant for word in words]
         return Reading(
             words, " ".join([*meant, *(forms[0] for forms in asked[_MOST_WORDS:])]) if meant != typed else question
@@ -131,38 +140,52 @@ class Vocabulary:
         rising = sorted(set(places))
         return dict(zip(rising, self.words.texts(np.array(rising, np.intp)), strict=True))
 
-    def _word(
-        self,
-        typed: str,
-        own_place: int | None,
-        matches: Mapping[int, float],
-        kept: Matches,
-        near: Sequence[int],
-        texts: Mapping[int, str],
-    ) -> QueryWord:
-        own = self._weight(typed, own_place)
-        meant = typed
-        if own_place is None and (LATIN.fullmatch(typed) or not is_known(typed)):
-            best = self._matcher.best(matches)
-            meant = typed if best is None else texts[best]
-        return QueryWord(
-            typed,
-            # As customers type common words more often than rare ones, a word that may be a common one weighs little.
-            min([own, *(self._weight(texts[place], place) for place in near if place != own_place)]),
-            kept,
-            meant,
-        )
+    def _understood(self, asked: Sequence[Asked]) -> list[Understood]:
+        """Return what each word stands for, remembered or found."""
+        known = {each: understood for each in asked if (understood := self._memory.get(each)) is not None}
+        new = [each for each in dict.fromkeys(asked) if each not in known]
+        if new:
+            found = dict(zip(new, self._find(new), strict=True))
+            for each, understood in found.items():
+                self._memory.keep(each, understood)
+            known |= found
+        return [known[each] for each in asked]
 
-    def _most_similar(self, matches: Sequence[Mapping[int, float]]) -> list[Matches]:
+    def _find(self, asked: Sequence[Asked]) -> list[Understood]:
+        places = [self._matcher.place(each.word) for each in asked]
+        matches = self._matcher.matches(asked, places)
+        near = [about_best(found) for found in matches]
+        texts = self._texts(chain.from_iterable(near))
+        kept = self._most_similar(matches)
+        return [self._found(*each, texts) for each in zip(asked, places, matches, near, kept, strict=True)]
+
+    def _found(
+        self,
+        asked: Asked,
+        place: int | None,
+        matches: Mapping[int, float],
+        near: Sequence[int],
+        kept: NDArray[Any],
+        texts: Mapping[int, str],
+    ) -> Understood:
+        word = asked.word
+        own = self._weight(word, place)
+        meant = word
+        if place is None and (LATIN.fullmatch(word) or not is_known(word)):
+            best = self._matcher.best(matches)
+            meant = word if best is None else texts[best]
+        # As customers type common words more often than rare ones, a word that may be a common one weighs little.
+        weight = min([own, *(self._weight(texts[other], other) for other in near if other != place)])
+        return Understood(weight, meant, kept)
+
+    def _most_similar(self, matches: Sequence[Mapping[int, float]]) -> list[NDArray[Any]]:
         """Return for each word the words of the texts that are most similar, the best first."""
         owners = np.repeat(np.arange(len(matches)), [len(found) for found in matches])
-        places = np.fromiter(chain.from_iterable(matches), np.intp, len(owners))
-        similarities = np.fromiter(chain.from_iterable(found.values() for found in matches), np.float64, len(owners))
-        in_texts = self.counts[places] > 0
-        owners, places, similarities = owners[in_texts], places[in_texts], similarities[in_texts]
-        order = np.lexsort((self.words.hashes(places), -similarities, owners))
-        places, similarities = places[order], similarities[order]
+        found = np.empty(len(owners), MATCH)
+        found["place"] = np.fromiter(chain.from_iterable(matches), np.int32, len(owners))
+        found["similarity"] = np.fromiter(chain.from_iterable(each.values() for each in matches), float, len(owners))
+        in_texts = self.counts[found["place"]] > 0
+        owners, found = owners[in_texts], found[in_texts]
+        found = found[np.lexsort((self.words.hashes(found["place"]), -found["similarity"], owners))]
         bounds = np.searchsorted(owners, np.arange(len(matches) + 1)).tolist()
-        best = (slice(first, min(last, first + _MOST_MATCHES)) for first, last in pairwise(bounds))
-        spelt_out = cache(lambda: self._texts(places.tolist()))  # all at once, if at all
-        return [Matches(self.words, places[own], similarities[own], spelt_out) for own in best]
+        return [found[first : min(last, first + _MOST_MATCHES)].copy() for first, last in pairwise(bounds)]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rag_app.persian import Lexicons, PersianAnalyzer, Vocabulary
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.word_memory import Asked
 from rag_app.schema import QueryWord, Reading
 
 ANALYZER = PersianAnalyzer()
@@ -201,6 +202,34 @@ def test_a_text_of_another_script_or_an_endless_word_does_no_harm() -> None:
     made = vocabulary("日本語 русский \ud800x \0", "ا" * 100_000, "ß" * 99, "12/5 a.b", "😀")
     assert only(made.read("русски")).matches[ANALYZER.words("русский")[0]] > 0.3
     assert made.read("ghesti iran ا 12/5").words
+
+
+ASKED = ["شهریه", "ارسل", "کتب", "shahrie", "book", "استراداد", "کتابها", "1250", "ثبت", "نام", "policy", "سلام"]
+
+
+@given(st.lists(st.sampled_from(ASKED), max_size=8))
+@settings(deadline=None)
+def test_what_was_asked_before_changes_nothing(words: list[str]) -> None:
+    fresh = vocabulary(*TEXTS, lexicon=Lexicons().of("t"))
+    fresh._memory.max_bytes = 0
+    read, expected = of_a_tenant().read(" ".join(words)), fresh.read(" ".join(words))
+    assert read == expected
+    assert [list(word.matches) for word in read.words] == [list(word.matches) for word in expected.words]
+
+
+def test_what_a_word_may_stand_for_is_found_once_for_what_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = vocabulary(*TEXTS)
+    looked_for: list[str] = []
+    matches = made._matcher.matches
+
+    def noted(asked: list[Asked], places: list[int | None]) -> list[dict[int, float]]:
+        looked_for.extend(each.word for each in asked)
+        return matches(asked, places)
+
+    monkeypatch.setattr(made._matcher, "matches", noted)
+    for question in ("ارسال کتاب", "ارسال کتاب کتاب", "پست کتاب", "ثبت کتاب", "نام", "ثبت نام"):
+        made.read(question)
+    assert looked_for == ["ارسال", "کتاب", "پست", "ثبت", "نام", "ثبت", "نام"]  # together they are another word
 
 
 ARABIC = str.maketrans("کیه", "كية")

@@ -23,7 +23,7 @@ class Asked(NamedTuple):
     """A word of a question, and where in the vocabulary the words are that it may stand for."""
 
     weight: float
-    places: NDArray[np.intp]
+    places: NDArray[np.int32]
     similarities: NDArray[np.float64]
 
 
