@@ -78,7 +78,7 @@ def test_possible_stems_take_one_ending_after_the_other(word: str, stems: list[s
 
 
 @given(st.text(alphabet="ابپتهیموشنرست", max_size=14))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_possible_stems_grow_shorter_and_keep_three_letters(word: str) -> None:
     stems = [word, *possible_stems(word)]
     assert all(len(one) > len(other) >= 3 for one, other in pairwise(stems))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_app.persian.lexicon import Lexicon
@@ -32,7 +32,6 @@ KEPT = matcher(HELD, HELD.values())
 
 
 @given(st.lists(st.sampled_from(ASKED), max_size=8), st.booleans())
-@settings(deadline=None)
 def test_what_was_found_before_changes_nothing(words: list[str], english: bool) -> None:
     fresh = matcher(HELD, HELD.values())
     fresh._told.max_bytes = 0

@@ -176,7 +176,7 @@ def test_a_question_without_a_word_has_none(question: str) -> None:
 @example("\u202eghesti\u200f 😀\u200d🇮🇷 \0")
 @example("ß ŉ ﷺ ﷽ ½ Ⅷ ٪ ۀۀۀ")
 @example("-" * 5000)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_any_text_is_read(question: str) -> None:
     read = of_a_tenant().read(question)
     assert all(word.typed and word.weight > 0 and word.meant for word in read.words)
@@ -233,7 +233,7 @@ def test_index_and_query_agree_on_every_way_of_writing_a_word(word: str, held: s
 
 
 @given(NUMBERS, st.sampled_from([f"{{:{kind}}}" for kind in ("d", ",")]))
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 def test_a_number_is_found_in_every_system_of_digits(number: int, form: str) -> None:
     text = form.format(number)
     assert all(
