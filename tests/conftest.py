@@ -87,6 +87,12 @@ def new_database(server_url: str) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="module")
+def url(new_database: Callable[[], str]) -> str:
+    """The URL of an empty database of the module's own."""
+    return new_database()
+
+
+@pytest.fixture(scope="module")
 def database(new_database: Callable[[], str]) -> Iterator[Database]:
     """A database of the module's own, with the schema and nothing in it."""
     opened = Database(new_database(), pool_size=10)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import yaml
 
 from tests.deploy.conftest import DEPLOY
 from tests.deploy.test_rules import FOLDER, RULES
+from tests.ports import free_port
 
 STEPS = 13  # one a second: the window of 10 s below is full of them
 Samples = list[dict[str, Any]]
@@ -202,9 +202,3 @@ def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
             pass
         time.sleep(0.1)
     pytest.fail("Prometheus did not come to it in time")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
