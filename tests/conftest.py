@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 from xdist.workermanage import NodeManager
 
@@ -26,6 +27,9 @@ SAMPLE_TENANT = "avanema"
 # Torch, here and in processes that tests start, uses one thread: two wait long for each other where others work beside.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# Properties are tried with the same examples every time, however long each takes on a busy machine.
+settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+settings.load_profile("tests")
 
 # xdist kills a process that does not end in time, and with it nothing stops the servers that it started.
 NodeManager.EXIT_TIMEOUT = 120
@@ -80,6 +84,12 @@ def new_database(server_url: str) -> Callable[[], str]:
         return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def url(new_database: Callable[[], str]) -> str:
+    """The URL of an empty database of the module's own."""
+    return new_database()
 
 
 @pytest.fixture(scope="module")

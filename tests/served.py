@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from tempfile import TemporaryFile
 from threading import Thread
 
+from tests.ports import free_port
+
 WORDS = [f"واژه{number}" for number in range(40)]
 SLOW_ANSWER = f"{' '.join(WORDS)} [1]"
 WORD_S = 0.05
@@ -25,9 +26,7 @@ class Serving:
     """A server process that can be killed and started again at the same address."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = settings
         self.log = TemporaryFile("w+")  # noqa: SIM115 - closed with the server

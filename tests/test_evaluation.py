@@ -247,6 +247,14 @@ def test_sources_titles_and_what_can_not_be_ingested(app: RagApp, tmp_path: Path
     assert [node.node.metadata["doc_id"] for node in found.nodes] == ["d1"]
 
 
+def test_options_that_can_not_be_used_are_refused_before_anything_is_ingested(app: RagApp, tmp_path: Path) -> None:
+    corpus = jsonl([{"_id": "d1", "text": "ارسال با پیک"}])
+    dataset = read_beir(write_beir(tmp_path, corpus=corpus))
+    with pytest.raises(InvalidInputError, match="secondary_sources need a primary_source"):
+        evaluate(app, dataset, secondary_sources=["faq"])
+    assert app.documents(tenant=dataset.tenant).documents == ()
+
+
 class Down(BaseRetriever):
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         raise RuntimeError

@@ -45,7 +45,8 @@ class Shown(HTMLParser):
 
 
 def result_of(text: str, **changed: object) -> RetrievalResult:
-    node = TextNode(id_="n1", text=text, metadata={"doc_id": text, "source": text, "title": text, "tenant": "t"})
+    named = {"doc_id": text, "source": text, "title": text, "tenant": "t", "preamble": f"رنگ: {text}"}
+    node = TextNode(id_="n1", text=text, metadata=named)
     trace = Trace(
         stages=[StageTrace("retrieval", 30.0, 1), StageTrace("rerank", 10.0, 1)],
         words=[WordTrace(text, text, 1.0, {text: 0.75})],
@@ -82,6 +83,7 @@ def test_what_documents_and_customers_wrote_is_escaped(made: RetrievalResult | A
     assert {name for name, _ in shown.attributes} <= {"class", "dir", "open", "style"}
     assert not any("alert" in (value or "") for _, value in shown.attributes)
     assert shown.text.count(HOSTILE) >= 4
+    assert f"رنگ: {HOSTILE}" in shown.text
 
 
 def test_nothing_is_loaded_or_run() -> None:
@@ -107,6 +109,15 @@ def test_a_result_shows_the_reading_the_chunks_and_the_stages(app: RagApp) -> No
         assert f"{stage.name} {stage.ms:.1f} ms" in shown.text
     assert f"{result.tokens} tokens (" in shown.text
     assert "reranked by lexical (configured)" in shown.text
+
+
+def test_a_notebook_shows_the_fields_of_a_record_above_its_text_in_its_direction(app: RagApp, tenant: str) -> None:
+    fields = {"price": 450_000, "رنگ": "آبی"}
+    app.ingest([{"id": "p1", "text": "کتاب دورهٔ آلمانی", "kind": "record", "metadata": fields}], tenant=tenant)
+    page = app.retrieve("کتاب آلمانی", tenant=tenant)._repr_html_()
+    shown = "<div><bdi>price: 450,000</bdi></div><div><bdi>رنگ: آبی</bdi></div>"
+    assert f'</summary>{shown}<div class="text">کتاب دورهٔ آلمانی</div>' in page
+    assert '<details open dir="rtl">' in page
 
 
 def test_the_stages_share_the_bar_by_their_time() -> None:

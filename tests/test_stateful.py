@@ -27,8 +27,6 @@ def test_two_processes_show_what_a_model_says(new_database: Callable[[], str]) -
                 max_examples=int(EXAMPLES or 8),
                 stateful_step_count=30,
                 derandomize=EXAMPLES is None,
-                database=None,
-                deadline=None,
                 phases=[Phase.generate],  # making a failure smaller would take many minutes
                 suppress_health_check=list(HealthCheck),
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any, NamedTuple
@@ -19,11 +19,6 @@ from rag_app.storage import Database, DocumentWriter
 from tests.neighbour import SETTINGS, Neighbour, legs
 
 QUESTION = "شرایط ارسال سفارش"
-
-
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    return new_database()
 
 
 @pytest.fixture(scope="module")

@@ -38,12 +38,13 @@ def evaluate(
         options: of each retrieval, such as `primary_budget` and `secondary_budget`, as `RagApp.retrieve` takes them.
 
     Raises:
-        InvalidInputError: a measure is unknown, or an option can not be used.
+        InvalidInputError: a measure is unknown, or an option can not be used; nothing is ingested then.
         ComponentError: ir_measures is not installed.
         IndexMismatchError: the stored index was built with another analyser or embedding.
         DatabaseUnavailableError: the database does not answer.
     """
     parsed = parse_measures(measures)
+    app.as_retriever(tenant=dataset.tenant, **options)  # refuses what it can not use before the long ingestion
     ingested = app.ingest(dataset.corpus.values(), tenant=dataset.tenant, progress=progress)
     outcomes = dict(_outcomes(app, dataset, progress, options))
     legs = sorted({stage for outcome in outcomes.values() for stage in outcome.rankings} - {FUSION, RERANK, CONTEXT})

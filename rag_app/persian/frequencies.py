@@ -27,21 +27,25 @@ def hazm_data(name: str) -> list[str]:
 class _Counted(NamedTuple):
     idf: Mapping[str, float]
     plurals: frozenset[str]
+    nouns: frozenset[str]
 
 
 @cache
 def _counted() -> _Counted:
     counts: dict[str, int] = {}
-    plurals = set()
+    plurals, nouns = set(), set()
     for line in hazm_data("words.dat"):
         word, count, marks = line.split("\t")
         if count != "0":  # not counted, which does not make a word common or rare
             counts[word] = counts.get(word, 0) + int(count)
-            if "pl" in marks.split(","):
+            marked = marks.split(",")
+            if "pl" in marked:
                 plurals.add(word)
+            if "n" in marked:
+                nouns.add(word)
     total = sum(counts.values())
     idf = {word: min(RAREST_IDF, math.log(total / count)) for word, count in counts.items()}
-    return _Counted(idf, frozenset(plurals))
+    return _Counted(idf, frozenset(plurals), frozenset(nouns))
 
 
 def counted_idf(word: str) -> float:
@@ -50,6 +54,11 @@ def counted_idf(word: str) -> float:
     It is at most `RAREST_IDF`, which a word that does not occur has.
     """
     return _counted().idf.get(word, RAREST_IDF)
+
+
+def is_noun(word: str) -> bool:
+    """Tell whether hazm counted a folded word and marks it as a noun."""
+    return word in _counted().nouns
 
 
 def is_singular(word: str) -> bool:

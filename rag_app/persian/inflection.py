@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from rag_app.persian.frequencies import hazm_data, is_singular
+from rag_app.persian.frequencies import hazm_data, is_noun, is_singular
 
 _SHORTEST_STEM = 3
 # Verbs that mostly stand beside a noun that tells more: «ثبت‌نام کردن», «تخفیف گرفتن».
@@ -61,7 +61,10 @@ def possible_stems(word: str) -> Iterator[str]:
 
 @cache
 def verb_forms() -> dict[str, str]:
-    """Return the infinitive by form, of the verbs that hazm lists."""
+    """Return the infinitive by form, of the verbs that hazm lists.
+
+    A noun that looks like a form with «می» or «نمی», as «میدان» does, is none.
+    """
     spoken: dict[str, list[str]] = {}
     for line in hazm_data("iverbs.dat"):
         verb, present, _ = line.split(" ")
@@ -70,7 +73,7 @@ def verb_forms() -> dict[str, str]:
     verbs = [tuple(verb.split("#")) for verb in hazm_data("verbs.dat") if not verb.startswith("#")]
     for past, present in sorted(verbs, key=lambda verb: verb[0] not in _LIGHT_VERBS):  # of two, the common one
         pasts = dict.fromkeys((past, past.replace("وان", "ون").replace("ان", "ون")))  # «توانست» is spoken «تونست»
-        roots = [*pasts, present, present.removesuffix("ی"), *spoken.get(f"{past}#{present}", [])]
+        roots = [*pasts, present, _GLIDE.sub("", present), *spoken.get(f"{past}#{present}", [])]
         for form in _conjugated(pasts, present, roots, bare=past in _LIGHT_VERBS):
             forms.setdefault(form, f"{past}ن")
     for prefix in ("ا", "می", "نمی", "نی"):
@@ -84,6 +87,7 @@ def light_verbs() -> frozenset[str]:
     return frozenset(f"{past}ن" for past in _LIGHT_VERBS)
 
 
+_GLIDE = re.compile(r"(?<=[او])ی$")  # of «گوی» and «ای», not of «زی»
 _PERSONS = ("م", "یم", "ید", "ین", "ند", "ن")
 
 
@@ -93,11 +97,14 @@ def _conjugated(pasts: Iterable[str], present: str, roots: list[str], *, bare: b
         endings = ("", *_PERSONS, "ه", "هام", "های", "هاست", "هایم", "هاید", "هاند")
         yield from (past + ending for past in pasts for ending in endings)
         yield from (present + ending for ending in (*_PERSONS, "ی", "د", "ه"))
+    of_roots = ("", *_PERSONS, "ی", "د", "ه")
     for root in roots:
-        for prefix in ("می", "نمی", "ن") if bare else ("می", "نمی"):
-            yield from (_prefixed(prefix, root) + ending for ending in ("", *_PERSONS, "ی", "د", "ه"))
-        yield from (_prefixed("ب", root) + ending for ending in (*_PERSONS, *(("", "ی", "د", "ه") if bare else ())))
+        lasting = (prefix + root + ending for prefix in ("می", "نمی") for ending in of_roots)
+        yield from (form for form in lasting if not is_noun(form))
+        if bare:
+            yield from (_prefixed("ن", root) + ending for ending in of_roots)
+        yield from (_prefixed("ب", root) + ending for ending in (of_roots if bare else _PERSONS))
 
 
 def _prefixed(prefix: str, root: str) -> str:
-    return f"{prefix}ی{root}" if root.startswith("ا") and prefix in ("ن", "ب") else prefix + root
+    return f"{prefix}ی{root}" if root.startswith("ا") else prefix + root

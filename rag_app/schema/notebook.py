@@ -8,6 +8,7 @@ from html import escape
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
+from rag_app.gemini import lines_above
 from rag_app.schema.terminal import notes, outcome
 from rag_app.trace import StageTrace, WordTrace
 
@@ -92,15 +93,18 @@ def _matches(word: WordTrace) -> str:
 
 
 def _chunk(number: int, scored: NodeWithScore, tokens: int | None, *, is_open: bool = False) -> str:
+    """Return a chunk that opens to its fields or headings and its text, in the direction of that text."""
     metadata, text = scored.node.metadata, scored.node.get_content()
-    direction = _direction(text)
+    above = lines_above(scored.node)
+    direction = _direction("\n".join([text, *above]))
     facts = [f"score {scored.score or 0:.3f}", *([f"{tokens} tokens"] if tokens is not None else [])]
     told = "".join(f" · <bdi>{escape(fact)}</bdi>" for fact in (str(metadata.get("source", "")), *facts))
     peek = shorten(text, _PEEK, placeholder=" …")
+    fields = "".join(f"<div><bdi>{escape(line)}</bdi></div>" for line in above)
     return (
         f'<details{" open" if is_open else ""} dir="{direction}"><summary><b>{number}. '
         f'<bdi>{escape(str(metadata.get("title", "")))}</bdi></b><span class="small">{told}</span>'
-        f'<div class="peek">{escape(peek)}</div></summary><div class="text">{escape(text)}</div></details>'
+        f'<div class="peek">{escape(peek)}</div></summary>{fields}<div class="text">{escape(text)}</div></details>'
     )
 
 

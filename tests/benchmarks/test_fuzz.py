@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -33,14 +34,21 @@ def script() -> Iterator[ModuleType]:
         sys.modules.pop(file.stem, None)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_nothing_but_our_own_errors_comes_of_hostile_input(script: ModuleType, tmp_path: Path, kind: str) -> None:
-    targets = importlib.import_module("targets")
-    tally = script.Tally()
-    with targets.targets(tmp_path) as found:
+@pytest.fixture(scope="module")
+def targets(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The targets by kind."""
+    with importlib.import_module("targets").targets(tmp_path_factory.mktemp("hostile")) as found:
         assert set(found) == set(KINDS)
-        for number in range(KINDS[kind]):
-            tally.run(found[kind](random.Random(number)))
+        yield found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_but_our_own_errors_comes_of_hostile_input(
+    script: ModuleType, targets: dict[str, Any], kind: str
+) -> None:
+    tally = script.Tally()
+    for number in range(KINDS[kind]):
+        tally.run(targets[kind](random.Random(number)))
     assert tally.broken == {}
     assert tally.tried == KINDS[kind]
 

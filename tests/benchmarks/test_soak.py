@@ -35,7 +35,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
 def test_questions_are_answered_and_nothing_is_lost_while_parts_are_killed(tmp_path: Path) -> None:
     needed("redis-server")
-    size = ["--minutes", "0.6", "--tenants", "12", "--institute", "1", "--clients", "4", "--pause", "0.3"]
+    size = ["--minutes", "0.45", "--tenants", "12", "--institute", "1", "--clients", "4", "--pause", "0.6"]
     command = [sys.executable, BENCHMARKS / "soak" / "soak.py", *size, "--json", tmp_path / "report", "--only", *KILLED]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (tmp_path / "report").exists(), done.stderr

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from rag_app.schema.terminal import render_result, render_summary
 from rag_app.storage import Database, schema_version
 from rag_app.trace import STAGES, ChunkTrace, Ranked, Trace
 from tests.models import save_cross_encoder
+from tests.ports import free_port
 
 DOCUMENTS = Path(__file__).parents[2] / "examples" / "institute" / "documents"
 QUESTION = "شهریه دوره مکالمه انگلیسی چقدر است؟"
@@ -408,10 +408,7 @@ def failing_with(closed_port: int, tmp_path: Path) -> list[tuple[list[str], dict
 
 @pytest.mark.parametrize("number", range(2))
 def test_an_error_is_one_line_on_stderr_and_exit_status_1(tmp_path: Path, number: int) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        closed_port = probe.getsockname()[1]
-    arguments, environment, expected = failing_with(closed_port, tmp_path)[number]
+    arguments, environment, expected = failing_with(free_port(), tmp_path)[number]
     failed = run_program(*arguments, **environment)
     assert (failed.returncode, failed.stdout) == (1, "")
     (line,) = failed.stderr.splitlines()

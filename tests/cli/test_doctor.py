@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from rag_app.errors import ComponentError, ConfigurationError, InvalidInputError
 from rag_app.storage import Database, schema_version
 from tests.cli.test_cli import all_commands, run, use
 from tests.models import save_cross_encoder
+from tests.ports import free_port
 from tests.servers import postgres_15
 
 NAMES = ["packages", "network", "model", "llm", "database", "versions", "schema"]
@@ -338,10 +338,7 @@ def test_the_password_of_the_database_is_never_shown(url: str, monkeypatch: pyte
 
 
 def test_a_database_that_does_not_answer_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:s3cret@127.0.0.1:{port}/shop")
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:s3cret@127.0.0.1:{free_port()}/shop")
     checks = examined("--tenant", "shop", status=1)
     assert list(checks) == NAMES[:5]
     assert checks["database"]["state"] == "problem"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,6 @@ from tests.test_evaluation import CORPUS, QRELS, QUERIES, jsonl, write_beir
 
 STAGES = ["bm25", "dense", "fusion", "rerank", "context"]
 MEASURES = ["Success@1", "Success@5", "RR@10", "nDCG@10", "R@20"]
-
-
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    return new_database()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
@@ -15,11 +14,6 @@ from rag_app.storage import Database
 from tests.cli.test_cli import run
 
 SHARE = "production_rag_rollout_percentage"
-
-
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    return new_database()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from rag_app.postprocessors.cross_encoder import calibrated
 from tests.cli.test_cli import run
 from tests.hub import COMMIT, Hub, files_of, serve_hub
 from tests.models import save_cross_encoder
+from tests.ports import free_port
 
 MODEL = "someone/small-reranker"
 SESSION = """
@@ -180,9 +180,7 @@ def test_pull_says_that_downloads_are_switched_off(offline: list[Done]) -> None:
 @pytest.fixture(scope="module")
 def closed() -> str:
     """Return the address of a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def test_a_hub_that_can_not_be_reached_is_an_error_that_names_the_ways_out(closed: str, tmp_path: Path) -> None:

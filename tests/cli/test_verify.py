@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,6 @@ from rag_app.config import load_settings
 from rag_app.storage import Database
 from rag_app.verification import verify
 from tests.cli.test_cli import run
-
-
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    return new_database()
 
 
 @pytest.fixture(autouse=True)

@@ -98,11 +98,6 @@ def counted(reason: str) -> float:
     return REGISTRY.get_sample_value("rag_degradations_total", labels) or 0.0
 
 
-@pytest.fixture
-def folder(cross_encoder_folder: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(cross_encoder_folder, tmp_path / "model")
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_degrades_to_the_lexical_reranker_and_mends_without_a_restart(
     app: RagApp,

@@ -1,7 +1,6 @@
 """The choice of a precision: by measurement, once, for these weights on this machine."""
 
 import json
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,11 +64,6 @@ def begin_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RAG_APP_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def folder(cross_encoder_folder: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(cross_encoder_folder, tmp_path / "model")
 
 
 @pytest.mark.parametrize(

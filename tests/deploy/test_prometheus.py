@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -21,8 +20,9 @@ import yaml
 
 from tests.deploy.conftest import DEPLOY
 from tests.deploy.test_rules import FOLDER, RULES
+from tests.ports import free_port
 
-STEPS = 13  # one a second: the window of 10 s below is full of them
+STEPS = 13  # two a second: the window of 5 s below is full of them
 Samples = list[dict[str, Any]]
 
 # As the users wrote them.
@@ -32,7 +32,7 @@ CHUNKS = "avg(rag_chunks_retrieved)"
 
 
 class Prometheus:
-    """A running server, asked as of one moment once that is set, so that slow tests do not leave the window of 10 s."""
+    """A running server, asked as of one moment once that is set, so that slow tests do not leave the window of 5 s."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -84,7 +84,7 @@ def server(prometheus: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             wait_for(lambda: server.ask('rag_retrieval_total{primary_source="manual"}'))
             for _ in range(STEPS):
                 do("step")
-                time.sleep(1)
+                time.sleep(0.5)
             wait_for(lambda: value(server.ask("sum(rag_errors_total)")) == STEPS)
             server.moment = {"time": str(time.time())}
             yield server
@@ -96,7 +96,7 @@ def server(prometheus: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_the_users_mean_latency(server: Prometheus) -> None:
-    for window in ("5m", "10s"):
+    for window in ("5m", "5s"):
         assert server.by("method", MEAN.replace("5m", window)) == {
             "production_rag": pytest.approx(0.2),
             "context_retriever": pytest.approx(0.2),
@@ -105,10 +105,10 @@ def test_the_users_mean_latency(server: Prometheus) -> None:
 
 def test_the_users_success_rate(server: Prometheus) -> None:
     """A step has one error in five runs, and one in four of production_rag."""
-    assert value(server.ask(SUCCESS.replace("5m", "10s"))) == pytest.approx(0.8, abs=0.005)
+    assert value(server.ask(SUCCESS.replace("5m", "5s"))) == pytest.approx(0.8, abs=0.005)
     # Series that began at different times are extrapolated by different factors.
     assert value(server.ask(SUCCESS)) == pytest.approx(0.8, abs=0.02)
-    by_method = SUCCESS.replace("5m", "10s").replace("sum", "sum by (method) ")
+    by_method = SUCCESS.replace("5m", "5s").replace("sum", "sum by (method) ")
     expected = {"production_rag": 0.75, "context_retriever": 1.0}
     assert server.by("method", by_method) == pytest.approx(expected, abs=0.005)
 
@@ -172,9 +172,9 @@ def test_the_alerts_of_what_was_wrong_wait(server: Prometheus) -> None:
 
 
 def shipped_config(folder: Path, port: int) -> Path:
-    """The shipped configuration, with another target and every second."""
+    """The shipped configuration, with another target and twice a second."""
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text("utf-8"))
-    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms"}
     config["rule_files"] = [str(FOLDER / name) for name in config["rule_files"]]
     config["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
     path = folder / "prometheus.yml"
@@ -184,7 +184,7 @@ def shipped_config(folder: Path, port: int) -> Path:
 
 def filled(expression: str) -> str:
     """The query as Grafana would send it, with every variable at All."""
-    return re.sub(r"\$\w+", ".*", expression.replace("$__rate_interval", "10s"))
+    return re.sub(r"\$\w+", ".*", expression.replace("$__rate_interval", "5s"))
 
 
 def value(samples: Samples) -> float:
@@ -202,9 +202,3 @@ def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
             pass
         time.sleep(0.1)
     pytest.fail("Prometheus did not come to it in time")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

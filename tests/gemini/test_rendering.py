@@ -113,7 +113,7 @@ COUNTED = st.lists(st.sampled_from([HEADER, ROW, "## هزینه", "متن", " ",
 
 
 @given(COUNTED, COUNTED)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_a_chunk_costs_no_more_than_its_text_and_what_stands_around_a_short_one(text: str, preamble: str) -> None:
     count = EstimatedTokenCounter().count  # so the token budget counts
     shown = with_preamble(text.strip(), preamble)
@@ -124,7 +124,7 @@ PIECES = ["<", ">", "/", "chunk", "Context", " ", "\n", "\u200b", '"', "متن"]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=15).map("".join))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_no_text_and_no_title_can_imitate_a_delimiter(text: str) -> None:
     rendered = render_context([chunk(text, title=text, source=text)])
     assert len(re.findall(r"<[\s/\u200b]*(?:chunk|context)\b", rendered, re.IGNORECASE)) == 2

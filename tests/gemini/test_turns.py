@@ -59,7 +59,7 @@ HOSTILE = st.lists(st.sampled_from(PIECES), max_size=15).map("".join)
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_no_question_and_no_chunk_changes_the_structure_of_a_turn(question: str, text: str, title: str) -> None:
     turn = read_turn(user_turn(question, render_context([chunk(text, title), chunk("دوم")])))
     assert turn is not None

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from rag_app.schema import Usage
 from tests.conftest import heartbeat
 from tests.gemini_server import GeminiServer, Reply, quota_used_up
 from tests.llms.conftest import KEY, NETWORK_KINDS, options_for
+from tests.ports import free_port
 
 SECRET = "سرطان خون دارم"  # what a customer may have written
 QUESTION = messages_of(f"{SECRET}، هزینه چقدره؟", '<chunk id="1" source="" title="">\nمتن\n</chunk>\n')
@@ -193,10 +193,7 @@ async def test_the_messages_stay_as_they_are(llm: LLM, server: GeminiServer) -> 
 
 @pytest.mark.parametrize("kind", NETWORK_KINDS)
 async def test_nobody_listens_at_the_service(kind: str) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    llm = open_llm(kind, LLMOptions(api_key=KEY, api_base=url, timeout_s=5))
+    llm = open_llm(kind, LLMOptions(api_key=KEY, api_base=f"http://127.0.0.1:{free_port()}", timeout_s=5))
     _, failure = await ask(llm, retries=1)
     assert failure is not None
     assert failure.reason == "unavailable"

@@ -71,7 +71,7 @@ def headed(text: str) -> list[Span]:
 
 @given(DOCUMENT | st.text(max_size=200), st.integers(1, 80))
 @example(" " * 200 + "a", 20)  # white space counts more in one piece than in several
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_the_pieces_joined_are_the_text_again(text: str, max_tokens: int) -> None:
     pieces = packed(text, max_tokens)
     assert "".join(pieces) == text
@@ -80,13 +80,13 @@ def test_the_pieces_joined_are_the_text_again(text: str, max_tokens: int) -> Non
 
 @given(DOCUMENT | st.text(max_size=200), st.integers(16, 80))
 @example(" " * 200 + "a", 20)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_no_piece_is_larger_than_asked_for(text: str, max_tokens: int) -> None:
     assert all(COUNTER.count(piece) <= max_tokens for piece in packed(text, max_tokens))
 
 
 @given(DOCUMENT, st.integers(16, 80))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_no_sentence_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
     edges = {end for _, end in pack(text, sentence_spans(text), max_tokens, COUNTER)}
     for start, end in headed(text):
@@ -97,7 +97,7 @@ def test_no_sentence_is_cut_unless_it_is_too_long_by_itself(text: str, max_token
 @given(DOCUMENT, st.integers(16, 80))
 @example("|" + "۱٬۲۵۰٬۰۰۰|" * 20, 16)  # a row without a space
 @example("الف" * 30 + "۱٬۲۵۰٬۰۰۰" + "ب" * 30, 16)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_no_number_and_no_address_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
     edges = {end for _, end in pack(text, sentence_spans(text), max_tokens, COUNTER)}
     for found in re.finditer(r"[^\s|]*[@/][^\s|]*|\d+(?:[.,/:٬٫]\d+)*", text):
@@ -106,7 +106,7 @@ def test_no_number_and_no_address_is_cut_unless_it_is_too_long_by_itself(text: s
 
 
 @given(DOCUMENT.filter(lambda text: "|" not in text), st.integers(16, 80))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_no_word_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: int) -> None:
     edges = {end for _, end in pack(text, sentence_spans(text), max_tokens, COUNTER)}
     for word in re.finditer(r"\S+(?:\s+|$)", text):
@@ -118,7 +118,7 @@ def test_no_word_is_cut_unless_it_is_too_long_by_itself(text: str, max_tokens: i
     st.lists(st.sampled_from(["کلاس شروع شد. ", "بله. ", "شهریه چقدر است؟ "]), min_size=2, max_size=40),
     st.integers(16, 60),
 )
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 def test_neighbours_that_fit_together_are_joined(sentences: list[str], max_tokens: int) -> None:
     for before, after in itertools.pairwise(packed("".join(sentences), max_tokens)):
         first = after[: sentence_spans(after)[0][1]]

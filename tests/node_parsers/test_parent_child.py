@@ -47,7 +47,7 @@ def place(node: TextNode) -> tuple[int, int]:
 
 
 @given(TEXT, st.integers(16, 40), st.integers(0, 60))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 def test_every_child_lies_inside_its_parent(text: str, child_tokens: int, more: int) -> None:
     parents, children = parse(text, child_tokens, child_tokens + more)
     for child in children:
@@ -58,7 +58,7 @@ def test_every_child_lies_inside_its_parent(text: str, child_tokens: int, more: 
 
 
 @given(TEXT, st.integers(16, 40), st.integers(0, 60))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 def test_every_node_is_the_text_at_its_place(text: str, child_tokens: int, more: int) -> None:
     parents, children = parse(text, child_tokens, child_tokens + more)
     for node in (*parents, *children):
@@ -67,7 +67,7 @@ def test_every_node_is_the_text_at_its_place(text: str, child_tokens: int, more:
 
 
 @given(TEXT, st.integers(16, 40), st.integers(0, 60))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 def test_parents_and_children_each_cover_the_text_but_for_white_space(text: str, child_tokens: int, more: int) -> None:
     for nodes in parse(text, child_tokens, child_tokens + more):
         edges = [0, *itertools.chain.from_iterable(place(node) for node in nodes), len(text)]
@@ -76,7 +76,7 @@ def test_parents_and_children_each_cover_the_text_but_for_white_space(text: str,
 
 
 @given(TEXT, st.integers(16, 40), st.integers(0, 60))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 def test_no_node_is_larger_than_asked_for(text: str, child_tokens: int, more: int) -> None:
     parents, children = parse(text, child_tokens, child_tokens + more)
     assert all(COUNTER.count(parent.text) <= child_tokens + more for parent in parents)
@@ -84,7 +84,7 @@ def test_no_node_is_larger_than_asked_for(text: str, child_tokens: int, more: in
 
 
 @given(TEXT, st.integers(16, 40), st.integers(0, 60))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 def test_no_node_begins_or_ends_within_a_number(text: str, child_tokens: int, more: int) -> None:
     numbers = [(match.start(), match.end()) for match in re.finditer(r"\d+(?:[./٬]\d+)*", text)]
     edges = {edge for nodes in parse(text, child_tokens, child_tokens + more) for node in nodes for edge in place(node)}
@@ -137,7 +137,7 @@ def test_a_header_wider_than_a_child_is_left_out_of_the_preamble() -> None:
 
 
 @given(TEXT, st.integers(16, 40), st.integers(0, 60))
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 def test_the_lines_of_a_preamble_stand_before_the_node(text: str, child_tokens: int, more: int) -> None:
     for nodes in parse(text, child_tokens, child_tokens + more):
         for node in nodes:

@@ -70,7 +70,7 @@ def test_a_row_of_dashes_within_a_table_is_no_second_header() -> None:
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=25).map("\n".join))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_every_line_above_is_a_line_before(text: str) -> None:
     spans = sentence_spans(text)
     for (start, _), lines in zip(spans, preambles(text, spans, ""), strict=True):

@@ -88,7 +88,7 @@ def test_letters_and_digits_that_touch_are_separate_words() -> None:
 @given(st.text(alphabet=st.characters()))
 @example("\ud800\udfff")
 @example("می‌خواهم ۱٬۲۵۰ e\u0301")
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_any_text_gives_folded_tokens_without_separators(text: str) -> None:
     tokens = ANALYZER.tokens(text)
     assert all(token and token == fold(token) and HALF_SPACE not in token for token in tokens)
@@ -97,7 +97,7 @@ def test_any_text_gives_folded_tokens_without_separators(text: str) -> None:
 
 
 @given(st.text(alphabet="ابپ کی‌۱۲٬.،؟abC \n", max_size=40), st.text(alphabet="ابپ کی‌۱۲٬.،؟abC \n", max_size=40))
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 def test_a_line_gives_the_same_tokens_alone_and_in_a_text(first: str, second: str) -> None:
     assert ANALYZER.tokens(f"{first}\n{second}") == ANALYZER.tokens(first) + ANALYZER.tokens(second)
 

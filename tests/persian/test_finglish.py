@@ -132,7 +132,7 @@ PERSIAN = st.text(alphabet="ابتجخدرسشعغقکلمنوهی", min_size=1,
 
 
 @given(st.lists(PERSIAN, min_size=1, max_size=12), st.text(alphabet="abceghikmnoqrstuvxz", min_size=1, max_size=9))
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_the_similarity_is_that_of_the_weighted_edit_distance(words: list[str], typed: str) -> None:
     for word, similarity in found(words, typed, -9.0).items():
         assert similarity == pytest.approx(slow_similarity(typed, word))

@@ -15,7 +15,7 @@ ANY_TEXT = st.text(alphabet=st.characters())  # lone surrogates too
 @given(ANY_TEXT)
 @example("\U0001d16d\u034f\U0001d165")  # marks that NFKD sorts anew once what stood between them is gone
 @example("\ud800")
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
@@ -111,6 +111,6 @@ def test_a_hundred_thousand_marks_in_a_row_are_folded_in_time(marks: str) -> Non
 
 
 @given(st.text(alphabet="aéی\u0301\u0323\u0345\u0f73\u0654ᾳ\u1100\u1161ßﷺ", min_size=250, max_size=600))
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 def test_a_long_text_is_folded_as_its_parts_are(text: str) -> None:
     assert fold(text) == "".join(map(fold, text))

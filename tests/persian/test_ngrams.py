@@ -20,7 +20,7 @@ def test_misspellings_share_more_than_other_words_do() -> None:
 
 
 @given(st.text(max_size=12), st.integers(1, 4), st.integers(0, 3))
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 def test_they_are_all_substrings_of_the_sizes_asked_for(word: str, smallest: int, more: int) -> None:
     marked = f"<{word}>"
     pairs = [(i, j) for i in range(len(marked)) for j in range(i + 1, len(marked) + 1)]

@@ -10,7 +10,7 @@ WORDS = st.lists(st.text(st.characters(exclude_characters=" \0", codec=None), ma
 
 
 @given(WORDS)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_words_come_back_as_they_were(words: list[str]) -> None:
     packed = PackedWords.of(words)
     assert len(packed) == len(words)
@@ -22,7 +22,7 @@ def test_words_come_back_as_they_were(words: list[str]) -> None:
 
 
 @given(WORDS)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_all_words_at_once_have_the_hashes_of_each(words: list[str]) -> None:
     assert PackedWords.of(words).hashes().tolist() == [hash_of(word) for word in words]
 

@@ -22,7 +22,7 @@ def sentences(text: str) -> list[str]:
 @given(TEXT | st.text(max_size=200))
 @example("")
 @example(" \n ")
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400)
 def test_the_spans_cover_every_character_once_and_in_order(text: str) -> None:
     spans = sentence_spans(text)
     assert all(start < end for start, end in spans)
@@ -31,7 +31,7 @@ def test_the_spans_cover_every_character_once_and_in_order(text: str) -> None:
 
 
 @given(TEXT)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_a_sentence_begins_with_no_white_space_but_that_of_the_text_itself(text: str) -> None:
     assert not any(text[start].isspace() for start, _ in sentence_spans(text)[1:])
 

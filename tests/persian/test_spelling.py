@@ -25,7 +25,7 @@ def dice(one: str, other: str, smallest: int, largest: int) -> float:
 
 
 @given(st.lists(WORDS, max_size=12), st.lists(WORDS, max_size=4), st.sampled_from([(2, 3), (2, 4)]))
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
     words: list[str], asked: list[str], sizes: tuple[int, int]
 ) -> None:
@@ -38,7 +38,7 @@ def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
 
 
 @given(st.lists(st.text(max_size=6).map(lambda word: "".join(word.split())), max_size=6))
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 def test_a_list_of_many_letters_is_searched_too(words: list[str]) -> None:
     words = [word for word in words if all("\0" < letter < "\uffff" for letter in word)]
     letters = [chr(code) for code in range(0x4E00, 0x4E00 + 300)]

@@ -20,7 +20,7 @@ def layered(*lists: list[str]) -> Words:
 
 
 @given(LISTS)
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 def test_words_added_one_list_after_the_other_are_found_as_if_they_had_come_at_once(lists: list[list[str]]) -> None:
     parts, whole = layered(*lists), layered([word for each in lists for word in each])
     words = sorted(parts)

@@ -61,7 +61,7 @@ def node(text: str, source: str = "manual", core: str | None = None) -> NodeWith
     )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(pieces(), st.integers(0, 400), st.integers(0, 400), st.sampled_from(["manual", None]))
 def test_the_budget_is_never_exceeded_and_nothing_is_made_up(
     nodes: list[NodeWithScore], primary: int, secondary: int, primary_source: str | None
@@ -75,7 +75,7 @@ def test_the_budget_is_never_exceeded_and_nothing_is_made_up(
     assert is_primary == sorted(is_primary, reverse=True)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(pieces(), st.integers(60, 400), st.integers(60, 400))
 def test_each_source_gets_at_least_what_it_would_get_alone_within_its_share(
     nodes: list[NodeWithScore], primary: int, secondary: int

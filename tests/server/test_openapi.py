@@ -87,9 +87,7 @@ def test_whatever_is_sent_nothing_breaks(schema: Any, client: httpx.Client, call
 
 
 def _send(strategy: Any, headers: dict[str, str]) -> None:
-    @settings(
-        max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(case=strategy)
     def sent(case: Any) -> None:
         try:

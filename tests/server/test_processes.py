@@ -50,7 +50,7 @@ def until(holds: Callable[[], bool], process: Process) -> None:
 
 
 class Clients:
-    """Threads that ask without a pause, half of them by a new connection each time; for a `with` block."""
+    """Threads that ask with hardly a pause, half of them by a new connection each time; for a `with` block."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -71,7 +71,7 @@ class Clients:
     def _ask(self, anew: bool) -> None:
         headers = {"Authorization": f"Bearer {self._process.key}", **({"Connection": "close"} if anew else {})}
         with httpx.Client(base_url=self._process.url, headers=headers, timeout=30) as client:
-            while not self._over.wait(0.02):
+            while not self._over.wait(0.05):
                 try:
                     answer = client.get("/v1/whoami")
                     self.answers[str(answer.status_code)] += 1

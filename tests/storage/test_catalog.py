@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -19,37 +18,27 @@ RECORDS = [
 
 
 @pytest.fixture
-async def database(app: RagApp) -> AsyncIterator[Database]:
-    """A pool of our own on the application's database, as another process would have."""
-    opened = Database(app.database.url.render_as_string(hide_password=False))
-    yield opened
-    await opened.aclose()
+def empty(bare: Database) -> Database:
+    schema_version.upgrade(bare)
+    return bare
 
 
-@pytest.fixture
-async def empty(new_database: Callable[[], str]) -> AsyncIterator[Database]:
-    opened = Database(new_database())
-    schema_version.upgrade(opened)
-    yield opened
-    await opened.aclose()
-
-
-async def test_a_tenant_that_never_stored_anything_is_at_generation_0(database: Database, tenant: str) -> None:
-    snapshot = await TenantCatalog(database).asnapshot(tenant)
+async def test_a_tenant_that_never_stored_anything_is_at_generation_0(own_pool: Database, tenant: str) -> None:
+    snapshot = await TenantCatalog(own_pool).asnapshot(tenant)
     assert (snapshot.tenant, snapshot.generation, snapshot.documents) == (tenant, 0, {})
 
 
 async def test_a_snapshot_counts_the_tenants_own_documents_by_source(
-    app: RagApp, database: Database, tenant: str
+    app: RagApp, own_pool: Database, tenant: str
 ) -> None:
     app.ingest(RECORDS, tenant=tenant)
     app.ingest([{"id": "x", "text": "چهار", "source": "other"}], tenant=f"{tenant[:-1]}~")
-    snapshot = await TenantCatalog(database).asnapshot(tenant)
+    snapshot = await TenantCatalog(own_pool).asnapshot(tenant)
     assert (snapshot.generation, snapshot.documents) == (1, {"faq": 1, "manual": 2})
 
 
-async def test_a_write_of_another_process_is_in_the_next_snapshot(app: RagApp, database: Database, tenant: str) -> None:
-    catalog = TenantCatalog(database)
+async def test_a_write_of_another_process_is_in_the_next_snapshot(app: RagApp, own_pool: Database, tenant: str) -> None:
+    catalog = TenantCatalog(own_pool)
     assert (await catalog.asnapshot(tenant)).documents == {}
     app.ingest(RECORDS, tenant=tenant)
     assert (await catalog.asnapshot(tenant)).documents == {"faq": 1, "manual": 2}
@@ -62,18 +51,18 @@ async def test_a_write_of_another_process_is_in_the_next_snapshot(app: RagApp, d
 
 
 async def test_documents_are_counted_again_only_after_a_write(
-    app: RagApp, database: Database, tenant: str, monkeypatch: pytest.MonkeyPatch
+    app: RagApp, own_pool: Database, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[str] = []
 
-    fetch = database.afetch
+    fetch = own_pool.afetch
 
     async def noted(tenant: str, query: str, *arguments: Any, **options: Any) -> list[Any]:
         counted.extend([query] if "count(*)" in query else [])
         return await fetch(tenant, query, *arguments, **options)
 
-    monkeypatch.setattr(database, "afetch", noted)
-    catalog = TenantCatalog(database)
+    monkeypatch.setattr(own_pool, "afetch", noted)
+    catalog = TenantCatalog(own_pool)
     app.ingest(RECORDS, tenant=tenant)
     first = await catalog.asnapshot(tenant)
     assert await catalog.asnapshot(tenant) is first
@@ -84,14 +73,14 @@ async def test_documents_are_counted_again_only_after_a_write(
 
 
 async def test_the_question_for_news_is_planned_once_and_a_search_for_each_tenant(
-    app: RagApp, database: Database, tenant: str
+    app: RagApp, own_pool: Database, tenant: str
 ) -> None:
     app.ingest(RECORDS, tenant=tenant)
-    catalog, reader = TenantCatalog(database), ChunkReader(database)
+    catalog, reader = TenantCatalog(own_pool), ChunkReader(own_pool)
     for _ in range(8):  # psycopg prepares a statement when it comes for the sixth time
         await catalog.asnapshot(tenant)
         await reader.atokens(tenant)
-    plans = await database.afetch(
+    plans = await own_pool.afetch(
         tenant, "SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements", {}
     )
     (news,) = [plan for plan in plans if "ef_search" in plan.statement]
@@ -100,9 +89,9 @@ async def test_the_question_for_news_is_planned_once_and_a_search_for_each_tenan
     assert (tokens.generic_plans, tokens.custom_plans) == (0, 3)
 
 
-async def test_only_so_many_tenants_are_remembered(app: RagApp, database: Database, tenant: str) -> None:
+async def test_only_so_many_tenants_are_remembered(app: RagApp, own_pool: Database, tenant: str) -> None:
     app.ingest(RECORDS, tenant=tenant)
-    catalog = TenantCatalog(database, max_tenants=2)
+    catalog = TenantCatalog(own_pool, max_tenants=2)
     first = await catalog.asnapshot(tenant)
     for other in ("x", "y"):
         await catalog.asnapshot(f"{tenant[:-1]}{other}")

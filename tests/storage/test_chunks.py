@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,14 +11,6 @@ from rag_app import RagApp
 from rag_app.errors import DatabaseUnavailableError
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader, Database
-
-
-@pytest.fixture
-async def database(app: RagApp) -> AsyncIterator[Database]:
-    """A pool of our own on the application's database, as another process would have."""
-    opened = Database(app.database.url.render_as_string(hide_password=False))
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture
@@ -48,47 +40,47 @@ async def found(reader: ChunkReader, tenant: str, generation: int, *node_ids: st
 
 
 async def test_they_come_in_the_order_and_with_the_scores_they_were_found_with(
-    database: Database, tenant: str, write: Callable[[str, str], int]
+    own_pool: Database, tenant: str, write: Callable[[str, str], int]
 ) -> None:
     write("a", "یک")
     generation = write("b", "دو")
-    ids, reader = await ids_of(database, tenant), ChunkReader(database)
+    ids, reader = await ids_of(own_pool, tenant), ChunkReader(own_pool)
     for _ in range(2):
         assert await found(reader, tenant, generation, ids["b"], ids["a"]) == [("دو", 1.0), ("یک", 0.5)]
     assert await found(reader, "another", generation, ids["b"]) == []
 
 
 async def test_they_are_read_once_until_the_tenant_changes(
-    database: Database, tenant: str, write: Callable[[str, str], int], monkeypatch: pytest.MonkeyPatch
+    own_pool: Database, tenant: str, write: Callable[[str, str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generation = write("a", "یک")
-    ids, reader = await ids_of(database, tenant), ChunkReader(database)
+    ids, reader = await ids_of(own_pool, tenant), ChunkReader(own_pool)
     await found(reader, tenant, generation, ids["a"])
     with monkeypatch.context() as patched:
-        patched.setattr(database, "afetch", refused)
+        patched.setattr(own_pool, "afetch", refused)
         assert await found(reader, tenant, generation, ids["a"]) == [("یک", 1.0)]
     assert await found(reader, tenant, write("a", "دو"), ids["a"]) == [("دو", 1.0)]
 
 
 async def test_one_that_was_deleted_is_left_out(
-    app: RagApp, database: Database, tenant: str, write: Callable[[str, str], int]
+    app: RagApp, own_pool: Database, tenant: str, write: Callable[[str, str], int]
 ) -> None:
     write("b", "دو")
     generation = write("a", "یک")
-    ids, reader = await ids_of(database, tenant), ChunkReader(database)
+    ids, reader = await ids_of(own_pool, tenant), ChunkReader(own_pool)
     await found(reader, tenant, generation, ids["a"], ids["b"])
     app.delete("a", tenant=tenant)
     assert await found(reader, tenant, generation + 1, ids["a"], ids["b"]) == [("دو", 0.5)]
 
 
 async def test_while_the_database_is_away_those_in_memory_serve_and_that_is_noted(
-    database: Database, tenant: str, write: Callable[[str, str], int], monkeypatch: pytest.MonkeyPatch
+    own_pool: Database, tenant: str, write: Callable[[str, str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("b", "دو")
     generation = write("a", "یک")
-    ids, reader = await ids_of(database, tenant), ChunkReader(database)
+    ids, reader = await ids_of(own_pool, tenant), ChunkReader(own_pool)
     await found(reader, tenant, generation, ids["a"])
-    monkeypatch.setattr(database, "afetch", refused)
+    monkeypatch.setattr(own_pool, "afetch", refused)
     query = RetrievalQuery("?", tenant=tenant)  # the generation is not known either
     hits = await reader.afound(query, {ids["b"]: 1.0, ids["a"]: 0.5})
     assert [(hit.node.get_content(), hit.score) for hit in hits] == [("یک", 0.5)]
@@ -99,10 +91,10 @@ async def test_while_the_database_is_away_those_in_memory_serve_and_that_is_note
 
 
 async def test_parents_are_read_once_until_the_tenant_changes(
-    database: Database, tenant: str, write: Callable[[str, str], int], monkeypatch: pytest.MonkeyPatch
+    own_pool: Database, tenant: str, write: Callable[[str, str], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generation = write("a", "یک")
-    reader = ChunkReader(database)
+    reader = ChunkReader(own_pool)
     (chunk,) = (await reader.atokens(tenant)).chunks
 
     async def text(generation: int) -> str:
@@ -111,6 +103,6 @@ async def test_parents_are_read_once_until_the_tenant_changes(
 
     assert await text(generation) == "یک"
     with monkeypatch.context() as patched:
-        patched.setattr(database, "afetch", refused)
+        patched.setattr(own_pool, "afetch", refused)
         assert await text(generation) == "یک"
     assert await text(write("a", "دو")) == "دو"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,18 +11,11 @@ from sqlalchemy.exc import ProgrammingError
 from rag_app import RagApp
 from rag_app.errors import ConfigurationError, DatabaseUnavailableError
 from rag_app.storage import Database, start_embedded
+from tests.ports import free_port
 
 NOTE = {"id": "m1", "title": "ارسال", "text": "ارسال سفارش تا سه روز کاری طول می‌کشد.", "source": "manual"}
 PASSWORD = "s3cret-گذرواژه"
 pytestmark = pytest.mark.usefixtures("database")  # whose schema makes the tenants' role, which is the server's
-
-
-@pytest.fixture
-def closed_port() -> int:
-    """A port of this machine where nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -85,7 +77,8 @@ async def test_every_usual_scheme_is_served_by_psycopg(server_url: str, scheme: 
     await database.aclose()
 
 
-async def test_a_database_that_is_down_is_named_without_its_password(closed_port: int) -> None:
+async def test_a_database_that_is_down_is_named_without_its_password() -> None:
+    closed_port = free_port()
     database = Database(
         f"postgresql://someone:{PASSWORD}@127.0.0.1:{closed_port}/shop?password={PASSWORD}&sslpassword={PASSWORD}"
     )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,6 @@ CATALOG = {
     "types": """
         SELECT typname, typtype FROM pg_type WHERE typnamespace = 'rag_app'::regnamespace AND typtype IN ('e', 'd')""",
 }
-
-
-@pytest.fixture
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    opened = Database(new_database())
-    yield opened
-    opened.engine.dispose()
 
 
 @pytest.fixture
@@ -179,93 +172,93 @@ def test_a_database_with_documents_goes_down_to_the_first_version_and_up_again(
         assert answers(app)[0] == before[0]
 
 
-def test_none_drops_all_but_what_others_may_use_and_the_schema_can_be_made_again(database: Database) -> None:
-    schema_version.upgrade(database)
-    made = catalog(database)
-    assert schema_version.downgrade(database, NONE) == NONE
-    assert schema_version.current(database) is None
-    assert tables(database) == {"alembic_version"}
-    assert schema_version.downgrade(database, NONE) == NONE
-    with database.transaction() as connection:
+def test_none_drops_all_but_what_others_may_use_and_the_schema_can_be_made_again(bare: Database) -> None:
+    schema_version.upgrade(bare)
+    made = catalog(bare)
+    assert schema_version.downgrade(bare, NONE) == NONE
+    assert schema_version.current(bare) is None
+    assert tables(bare) == {"alembic_version"}
+    assert schema_version.downgrade(bare, NONE) == NONE
+    with bare.transaction() as connection:
         assert connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'vector'")) == 1
         assert connection.scalar(text("SELECT count(*) FROM pg_roles WHERE rolname = 'rag_app_tenant'")) == 1
-    assert schema_version.upgrade(database) == LATEST
-    assert catalog(database) == made
+    assert schema_version.upgrade(bare) == LATEST
+    assert catalog(bare) == made
 
 
-def test_a_database_without_a_schema_is_at_none_already(database: Database) -> None:
-    assert schema_version.downgrade(database, NONE) == NONE
-    assert tables(database) == set()
+def test_a_database_without_a_schema_is_at_none_already(bare: Database) -> None:
+    assert schema_version.downgrade(bare, NONE) == NONE
+    assert tables(bare) == set()
     with pytest.raises(SchemaVersionError, match=rf"at none, below 0001; rag-app db upgrade leads to {LATEST}"):
-        schema_version.downgrade(database, "0001")
+        schema_version.downgrade(bare, "0001")
 
 
 @pytest.mark.parametrize(("version", "near"), [("001", "0001"), ("nane", "none"), ("00021", "0002")])
 def test_an_unknown_version_is_answered_with_the_nearest_and_all_valid_ones(
-    database: Database, version: str, near: str
+    bare: Database, version: str, near: str
 ) -> None:
-    schema_version.upgrade(database)
+    schema_version.upgrade(bare)
     valid = ", ".join([*VERSIONS, NONE])
     message = rf"unknown schema version '{version}': did you mean '{near}'\? valid: {valid}$"
     with pytest.raises(InvalidInputError, match=message):
-        schema_version.downgrade(database, version)
-    assert schema_version.current(database) == LATEST
+        schema_version.downgrade(bare, version)
+    assert schema_version.current(bare) == LATEST
 
 
 @pytest.mark.parametrize("version", ["base", "head", "-1", "", "0001:0002", LATEST + "@"])
-def test_what_alembic_would_take_for_a_version_is_none(database: Database, version: str) -> None:
-    schema_version.upgrade(database)
+def test_what_alembic_would_take_for_a_version_is_none(bare: Database, version: str) -> None:
+    schema_version.upgrade(bare)
     with pytest.raises(InvalidInputError, match="unknown schema version"):
-        schema_version.downgrade(database, version)
-    assert schema_version.current(database) == LATEST
+        schema_version.downgrade(bare, version)
+    assert schema_version.current(bare) == LATEST
 
 
-def test_a_version_above_the_current_one_is_refused(database: Database) -> None:
-    migrate(database, command.upgrade, "0001")
+def test_a_version_above_the_current_one_is_refused(bare: Database) -> None:
+    migrate(bare, command.upgrade, "0001")
     with pytest.raises(SchemaVersionError, match=r"the database schema is at 0001, below 0002; rag-app db upgrade"):
-        schema_version.downgrade(database, "0002")
-    assert schema_version.current(database) == "0001"
+        schema_version.downgrade(bare, "0002")
+    assert schema_version.current(bare) == "0001"
 
 
-def test_a_schema_of_a_newer_package_is_left_alone(database: Database) -> None:
-    schema_version.upgrade(database)
-    with database.transaction() as connection:
+def test_a_schema_of_a_newer_package_is_left_alone(bare: Database) -> None:
+    schema_version.upgrade(bare)
+    with bare.transaction() as connection:
         connection.execute(text("UPDATE rag_app.alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaVersionError, match=r"at 9999, .* install a newer rag-app"):
-        schema_version.downgrade(database, "0001")
-    assert "flags" in tables(database)
+        schema_version.downgrade(bare, "0001")
+    assert "flags" in tables(bare)
 
 
-def test_what_something_else_depends_on_is_not_dropped(database: Database) -> None:
-    schema_version.upgrade(database)
-    execute(database.url.render_as_string(hide_password=False), "CREATE VIEW public.mine AS TABLE rag_app.flags")
+def test_what_something_else_depends_on_is_not_dropped(bare: Database) -> None:
+    schema_version.upgrade(bare)
+    execute(bare.url.render_as_string(hide_password=False), "CREATE VIEW public.mine AS TABLE rag_app.flags")
     with pytest.raises(StorageError, match=r"can not be downgraded: cannot drop .* because other objects depend on"):
-        schema_version.downgrade(database, "0001")
-    assert schema_version.current(database) == LATEST
+        schema_version.downgrade(bare, "0001")
+    assert schema_version.current(bare) == LATEST
 
 
-def test_a_user_who_does_not_own_the_tables_is_told_so(database: Database) -> None:
-    schema_version.upgrade(database)
-    url = database.url.render_as_string(hide_password=False)
+def test_a_user_who_does_not_own_the_tables_is_told_so(bare: Database) -> None:
+    schema_version.upgrade(bare)
+    url = bare.url.render_as_string(hide_password=False)
     execute(url, "CREATE ROLE reader LOGIN", "GRANT USAGE ON SCHEMA rag_app TO reader")
     execute(url, "GRANT SELECT, DELETE, UPDATE ON rag_app.alembic_version TO reader")
-    other = Database(named(url, database=database.url.database or "", user="reader"))
+    other = Database(named(url, database=bare.url.database or "", user="reader"))
     with pytest.raises(StorageError, match="can not be downgraded: permission denied"):
         schema_version.downgrade(other, "0001")
     other.engine.dispose()
-    assert schema_version.current(database) == LATEST
+    assert schema_version.current(bare) == LATEST
 
 
-def test_a_downgrade_takes_turns_with_an_upgrade(database: Database) -> None:
-    schema_version.upgrade(database)
+def test_a_downgrade_takes_turns_with_an_upgrade(bare: Database) -> None:
+    schema_version.upgrade(bare)
     waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     with ThreadPoolExecutor(1) as pool:
-        with schema_version._migrating(database) as (connection, _):
-            going = pool.submit(schema_version.downgrade, database, "0001")
+        with schema_version._migrating(bare) as (connection, _):
+            going = pool.submit(schema_version.downgrade, bare, "0001")
             until = time.monotonic() + 20
             while connection.scalar(waiting) == 0 and time.monotonic() < until:
                 time.sleep(0.01)
             assert connection.scalar(waiting) == 1
             assert not going.done()
         assert going.result(20) == "0001"
-    assert schema_version.current(database) == "0001"
+    assert schema_version.current(bare) == "0001"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
@@ -53,11 +53,6 @@ HOSTILE = [
     "x" * 199,
     "🙂" * 200,
 ]
-
-
-@pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    return new_database()
 
 
 @pytest.fixture(scope="module")

@@ -36,13 +36,6 @@ for url in sys.argv[1:]:
 
 
 @pytest.fixture
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    opened = Database(new_database())
-    yield opened
-    opened.engine.dispose()
-
-
-@pytest.fixture
 def fresh_server(tmp_path: Path) -> Iterator[str]:
     url = start_embedded(tmp_path)
     yield url
@@ -106,14 +99,14 @@ def upgrade_in_processes(urls_of_each: list[list[str]]) -> None:
     assert [process.returncode for process in processes] == [0] * len(processes)
 
 
-def test_a_fresh_database_has_no_version(database: Database) -> None:
-    assert schema_version.current(database) is None
+def test_a_fresh_database_has_no_version(bare: Database) -> None:
+    assert schema_version.current(bare) is None
 
 
-def test_upgrade_brings_a_fresh_database_to_the_latest_version(database: Database) -> None:
-    assert schema_version.upgrade(database) == LATEST
-    assert schema_version.current(database) == LATEST
-    assert tables(database) == {
+def test_upgrade_brings_a_fresh_database_to_the_latest_version(bare: Database) -> None:
+    assert schema_version.upgrade(bare) == LATEST
+    assert schema_version.current(bare) == LATEST
+    assert tables(bare) == {
         "alembic_version",
         "api_keys",
         "data_chunks",
@@ -129,12 +122,12 @@ def test_upgrade_brings_a_fresh_database_to_the_latest_version(database: Databas
     }
 
 
-def test_upgrading_twice_keeps_the_data(database: Database) -> None:
-    schema_version.upgrade(database)
-    with database.transaction() as connection:
+def test_upgrading_twice_keeps_the_data(bare: Database) -> None:
+    schema_version.upgrade(bare)
+    with bare.transaction() as connection:
         connection.execute(text("INSERT INTO rag_app.index_settings VALUES ('analyzer', 'a')"))
-    assert schema_version.upgrade(database) == LATEST
-    with database.transaction() as connection:
+    assert schema_version.upgrade(bare) == LATEST
+    with bare.transaction() as connection:
         assert connection.scalar(text("SELECT value FROM rag_app.index_settings")) == "a"
 
 
@@ -149,10 +142,10 @@ def test_threads_that_upgrade_different_databases_at_once_all_succeed(new_databa
     databases = [Database(new_database()) for _ in range(6)]
     together = Barrier(len(databases))
 
-    def upgrade(database: Database) -> str | None:
+    def upgrade(bare: Database) -> str | None:
         together.wait()
-        schema_version.upgrade(database)
-        return schema_version.current(database)
+        schema_version.upgrade(bare)
+        return schema_version.current(bare)
 
     with ThreadPoolExecutor(len(databases)) as pool:
         assert list(pool.map(upgrade, databases)) == [LATEST] * len(databases)
@@ -199,48 +192,48 @@ def test_a_plain_user_who_was_given_the_role_can_upgrade_and_serve(fresh_server:
     opened.engine.dispose()
 
 
-def test_a_missing_schema_is_refused_with_the_command_that_makes_it(database: Database) -> None:
+def test_a_missing_schema_is_refused_with_the_command_that_makes_it(bare: Database) -> None:
     with pytest.raises(SchemaVersionError, match=rf"at none, this package needs {LATEST}: run: rag-app db upgrade"):
-        schema_version.require_latest(database)
+        schema_version.require_latest(bare)
 
 
-def test_the_latest_schema_is_accepted(database: Database) -> None:
-    schema_version.upgrade(database)
-    schema_version.require_latest(database)
+def test_the_latest_schema_is_accepted(bare: Database) -> None:
+    schema_version.upgrade(bare)
+    schema_version.require_latest(bare)
 
 
 @pytest.mark.parametrize("check", [schema_version.require_latest, schema_version.upgrade])
-def test_a_newer_schema_is_refused_and_stays(database: Database, check: Callable[[Database], object]) -> None:
-    schema_version.upgrade(database)
-    with database.transaction() as connection:
+def test_a_newer_schema_is_refused_and_stays(bare: Database, check: Callable[[Database], object]) -> None:
+    schema_version.upgrade(bare)
+    with bare.transaction() as connection:
         connection.execute(text("UPDATE rag_app.alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaVersionError, match=rf"at 9999, this package needs {LATEST}: install a newer rag-app"):
-        check(database)
-    assert schema_version.current(database) == "9999"
+        check(bare)
+    assert schema_version.current(bare) == "9999"
 
 
-def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(database: Database) -> None:
-    schema_version.upgrade(database)
-    with database.transaction() as connection:
+def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(bare: Database) -> None:
+    schema_version.upgrade(bare)
+    with bare.transaction() as connection:
         connection.execute(text("UPDATE rag_app.alembic_version SET version_num = '0000'"))
     with pytest.raises(SchemaVersionError, match=r"at 0000, .* rag-app db upgrade"):
-        schema_version.require_latest(database)
+        schema_version.require_latest(bare)
 
 
 def test_latest_is_the_head_of_the_scripts() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [LATEST]
 
 
-def test_alembic_finds_nothing_to_do_after_an_upgrade_and_can_go_down_and_up_again(database: Database) -> None:
-    schema_version.upgrade(database)
+def test_alembic_finds_nothing_to_do_after_an_upgrade_and_can_go_down_and_up_again(bare: Database) -> None:
+    schema_version.upgrade(bare)
     config = alembic_config()
-    with database.transaction() as connection:
+    with bare.transaction() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
-    assert schema_version.current(database) is None
-    assert tables(database) == {"alembic_version"}
-    assert schema_version.upgrade(database) == LATEST
-    assert {"documents", "parents", "data_chunks", "tenants", "index_settings"} < tables(database)
+    assert schema_version.current(bare) is None
+    assert tables(bare) == {"alembic_version"}
+    assert schema_version.upgrade(bare) == LATEST
+    assert {"documents", "parents", "data_chunks", "tenants", "index_settings"} < tables(bare)
 
 
 def migrate(database: Database, action: Callable[[Config, str], None], to: str) -> None:
@@ -335,14 +328,14 @@ def test_0002_fills_the_parent_of_every_tenants_chunks_and_keeps_row_level_secur
     database.engine.dispose()
 
 
-def test_a_failed_upgrade_leaves_nothing_behind(database: Database) -> None:
-    with database.transaction() as connection:
+def test_a_failed_upgrade_leaves_nothing_behind(bare: Database) -> None:
+    with bare.transaction() as connection:
         connection.execute(text("CREATE SCHEMA rag_app"))
         connection.execute(text("CREATE TABLE rag_app.parents (other text)"))
     with pytest.raises(Exception, match="already exists"):
-        schema_version.upgrade(database)
-    assert schema_version.current(database) is None
-    assert tables(database) == {"parents"}
+        schema_version.upgrade(bare)
+    assert schema_version.current(bare) is None
+    assert tables(bare) == {"parents"}
 
 
 def test_a_user_who_may_not_make_the_extension_is_told_so(new_database: Callable[[], str]) -> None:

@@ -91,7 +91,7 @@ def test_the_estimate_is_named_in_results() -> None:
 
 
 @given(ANY_TEXT, ANY_TEXT)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_joining_at_a_line_break_costs_no_more_than_the_parts(first: str, second: str) -> None:
     assert COUNTER.count(f"{first}\n{second}") <= COUNTER.count(f"{first}\n") + COUNTER.count(second)
 
@@ -102,19 +102,19 @@ SENTENCE = st.lists(st.text(alphabet="ابپچگ\u200cabZ۱۲", min_size=1, max_
 
 
 @given(SENTENCE, SENTENCE)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_sentences_cost_no_more_together_than_alone_and_hardly_less(first: str, second: str) -> None:
     alone = COUNTER.count(first) + COUNTER.count(second)
     assert alone - len(second.split()[0]) <= COUNTER.count(first + second) <= alone
 
 
 @given(ANY_TEXT)
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 def test_a_text_costs_no_more_than_its_bytes(text: str) -> None:
     assert COUNTER.count(text) <= len(text.encode("utf-8", "surrogatepass"))
 
 
 @given(ANY_TEXT)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_every_visible_piece_costs_something(text: str) -> None:
     assert COUNTER.count(text) >= len(re.findall(r"\S+", text))

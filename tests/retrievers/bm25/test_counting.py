@@ -18,7 +18,7 @@ def batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @given(TEXTS)
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 def check(texts: list[str]) -> None:
     counts = counting.count_words(texts)
     words = counts.words.unpacked()

@@ -190,7 +190,7 @@ WRITES = st.lists(st.tuples(st.sampled_from("abcdef"), st.one_of(st.just([]), TE
 
 
 @given(WRITES, WRITES)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 def test_with_changes_it_reads_and_finds_what_one_built_anew_does(
     before: list[tuple[str, list[str]]], after: list[tuple[str, list[str]]]
 ) -> None:
@@ -216,9 +216,9 @@ def test_with_changes_it_reads_and_finds_what_one_built_anew_does(
         assert sorted(found.values(), reverse=True) == list(found.values())
 
 
-# Prints what an index holds by its own account and by Python's, built whole and then changed, before it has remembered
-# anything of questions, for which it has set memory aside. In a process
-# of its own, where no other thread makes anything meanwhile; the first index is for what is loaded once.
+# Prints what an index of so many chunks holds by its own account and by Python's, built whole and then changed, before
+# it has remembered anything of questions, for which it has set memory aside. In a process of its own, where no other
+# thread makes anything meanwhile; the first index is for what is loaded once.
 BYTES = """
 import gc, sys, tracemalloc
 import numpy as np
@@ -234,23 +234,24 @@ def chunks_of(count):
 LEXICON.words.find(["پست"])
 first = TenantBM25Retriever(chunks_of(10), LEXICON, similarity_top_k=15)
 first.with_changes(changed(chunks_of(10), {"doc 1"}))
-chunks = chunks_of(int(sys.argv[1]))
-gc.collect()
-tracemalloc.start()
-index = TenantBM25Retriever(chunks, LEXICON, similarity_top_k=15)
-gc.collect()
-print(index.nbytes - index.vocabulary.to_remember, tracemalloc.get_traced_memory()[0])
-index = index.with_changes(changed(chunks, {each.doc_id for each in chunks}))
-gc.collect()
-print(index.nbytes - index.vocabulary.to_remember, tracemalloc.get_traced_memory()[0])
+for count in map(int, sys.argv[1:]):
+    chunks = chunks_of(count)
+    gc.collect()
+    tracemalloc.start()
+    index = TenantBM25Retriever(chunks, LEXICON, similarity_top_k=15)
+    gc.collect()
+    print(index.nbytes - index.vocabulary.to_remember, tracemalloc.get_traced_memory()[0])
+    index = index.with_changes(changed(chunks, {each.doc_id for each in chunks}))
+    gc.collect()
+    print(index.nbytes - index.vocabulary.to_remember, tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
 """
 
 
-@pytest.mark.parametrize("count", [100, 3000])
-def test_its_bytes_are_those_that_python_counts(count: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", BYTES, str(count)], capture_output=True, text=True, check=True
-    )
-    for line in done.stdout.splitlines():
+def test_its_bytes_are_those_that_python_counts() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", BYTES, "100", "1500"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(printed) == 4
+    for line in printed:
         told, held = map(int, line.split())
         assert told == pytest.approx(held, rel=0.15)
