@@ -113,7 +113,6 @@ def soak(plan: Plan, folder: Path) -> tuple[dict[str, Any], Scene, Watch]:
             "RAG_APP_RERANK__KIND": "cross_encoder",
             "RAG_APP_RERANK__MODEL": str(model),
             "RAG_APP_RERANK__RETRY_AFTER_S": "5",
-            "RAG_APP_RETRIEVAL__CHUNK_CACHE_MB": "10",  # so that it is full within minutes
             "RAG_APP_FLAGS__BACKEND": "redis",
             "RAG_APP_FLAGS__REDIS_URL": f"unix://{redis.socket}",
             "RAG_APP_SERVER__REQUESTS_PER_MINUTE": "1000000",
