@@ -31,6 +31,10 @@ class Network:
         """Keep all connections, take new ones, and pass nothing on."""
         self._proxy.set("silent")
 
+    def refuse(self) -> None:
+        """Cut all connections, and take no new ones."""
+        self._proxy.set("refused")
+
     def recover(self) -> None:
         self._proxy.set("open")
 

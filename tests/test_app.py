@@ -1,14 +1,17 @@
 """The application from outside: ingest, retrieve, delete, two tenants, and bad input."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rag_app import RagApp
 from rag_app.errors import ConfigurationError, InvalidInputError
@@ -148,6 +151,30 @@ def test_a_cross_encoder_that_is_not_there_degrades_to_the_lexical_reranker(
     assert [(d.component, d.reason, d.fallback) for d in result.trace.degradations] == [
         ("cross_encoder", "model files broken", "lexical")
     ]
+
+
+def test_no_full_collection_walks_a_model_that_was_loaded(
+    new_database: Callable[[], str], cross_encoder_folder: Path
+) -> None:
+    rerank = {"kind": "cross_encoder", "model": str(cross_encoder_folder), "precision": "fp32"}
+    with RagApp.from_config(database={"url": new_database()}, rerank=rerank) as app:
+        assert app.warm_up()[0].state == "ready"
+        assert not any(issubclass(type(each), torch.nn.Module) for each in gc.get_objects())
+
+
+def test_garbage_is_collected_though_what_was_loaded_is_out_of_reach(new_database: Callable[[], str]) -> None:
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    with RagApp.from_config(database={"url": new_database()}):
+        circles = [Circle() for _ in range(2000)]
+        alive = weakref.WeakSet(circles)
+        gc.collect(1)  # they are old when they become garbage, as what a failure leaves is
+        del circles
+        for _ in range(200):
+            _kept = [[] for _ in range(1000)]
+        assert not alive
 
 
 def test_closing_twice_is_fine(new_database: Callable[[], str]) -> None:

@@ -57,8 +57,9 @@ def missed(report: dict[str, Any]) -> list[str]:
     if report["ended"]:
         found.append(f"ended: {', '.join(report['ended'])}")
     for name, grown in report["growth"].items():
-        if grown["is_judged"] and grown["mb_last"] > (1 + FLAT_MB) * grown["mb_middle"]:
-            found.append(f"{name} grew from {grown['mb_middle']:.0f} to {grown['mb_last']:.0f} MB")
+        middle, last = (grown[f"mb_{when}"] - grown[f"cached_{when}"] for when in ("middle", "last"))
+        if grown["is_judged"] and last > (1 + FLAT_MB) * middle:
+            found.append(f"{name} grew from {middle:.0f} to {last:.0f} MB beside its caches")
         if grown["is_judged"] and grown["fds_last"] > grown["fds_middle"] + MORE_FDS:
             found.append(f"{name} came from {grown['fds_middle']} to {grown['fds_last']} descriptors")
     return found
@@ -112,11 +113,13 @@ def shown(report: dict[str, Any]) -> str:
             f"{of_name['p95_ms'] or 0:>8}  {others or ''}"
         )
     lines += ["", "degradations:", *(f"{count:>6}  {reason}" for reason, count in report["degradations"].items())]
-    heads = ("minutes", "MB warm", "middle", "last", "most", "fds warm", "middle", "last", "most")
+    times = ("warm", "middle", "last", "most")
+    heads = ("minutes", "MB warm", *times[1:], "cached", *times[1:3], "fds warm", *times[1:])
     if report["growth"]:
         lines += ["", f"{'':<18}" + "".join(f"{head:>9}" for head in heads)]
     for name, grown in report["growth"].items():
-        figures = [grown[f"{what}_{when}"] for what in ("mb", "fds") for when in ("warm", "middle", "last", "most")]
+        columns = (("mb", times), ("cached", times[:3]), ("fds", times))
+        figures = [grown[f"{what}_{when}"] for what, of_it in columns for when in of_it]
         lines.append(f"{name:<18}{grown['minutes']:>9}" + "".join(f"{figure:>9.0f}" for figure in figures))
     if report["not_done"]:
         lines += ["", f"not done: {'; '.join(report['not_done'])}"]

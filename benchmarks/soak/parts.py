@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -191,6 +193,17 @@ class Web(Part):
             except psutil.Error:
                 continue
         return sorted(found, key=lambda process: process.create_time())
+
+    def cached(self) -> dict[int, float]:
+        """Return how many bytes the caches of each process hold, by its number; nothing where none answers."""
+        try:
+            told = httpx.get(f"{self.url}/metrics", timeout=5, trust_env=False).text
+        except httpx.HTTPError:
+            return {}
+        found: defaultdict[int, float] = defaultdict(float)
+        for number, size in re.findall(r'^rag_cache_bytes\{.*pid="(\d+)".*\} (\S+)$', told, re.MULTILINE):
+            found[int(number)] += float(size)
+        return dict(found)
 
     def renew(self) -> None:
         """Have every process replaced, one after the other."""

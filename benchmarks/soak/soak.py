@@ -119,6 +119,7 @@ def soak(plan: Plan, folder: Path) -> tuple[dict[str, Any], Scene, Watch]:
             "RAG_APP_WORKER__BROKER_URL": broker,
             "RAG_APP_WORKER__VISIBILITY_TIMEOUT_S": "10",
             "OMP_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "2",  # as in the container
         }
         ledger = Ledger()
         app = ending.enter_context(RagApp.from_config(database={"url": postgres.url()}))
@@ -133,7 +134,7 @@ def soak(plan: Plan, folder: Path) -> tuple[dict[str, Any], Scene, Watch]:
         scene = Scene(
             web.url, keys, made_up, institute, [json.loads(line)["text"] for line in lines], ledger, plan.pause_s
         )
-        watch = Watch({"web": web.servers, "worker": worker.processes})
+        watch = Watch({"web": web.servers, "worker": worker.processes}, web.cached)
         flags = RedisFlagStore(f"unix://{redis.socket}")
         queueing = Queueing(broker, made_up, ledger)
         stage = Stage(postgres, redis, web, worker, proxy, model, disk if mounted else None, flags, _seconds(plan), rng)

@@ -7,6 +7,7 @@ from threading import Lock
 
 from llama_index.core.llms import LLM
 
+from rag_app.callbacks import bounded
 from rag_app.chat import ChatService, FollowUps
 from rag_app.config import Settings
 from rag_app.kinds import is_shipped, open_own
@@ -63,7 +64,7 @@ class ConfiguredLLM:
         """
         with self._lock:
             if self._opened is None:
-                self._opened = open_configured_llm(self._settings)
+                self._opened = bounded(open_configured_llm(self._settings))
             return self._opened
 
     async def aclose(self) -> None:

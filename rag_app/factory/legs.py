@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from llama_index.core.base.base_retriever import BaseRetriever
 
 from rag_app.background import BackgroundLoop
+from rag_app.callbacks import bounded
 from rag_app.config import Settings
 from rag_app.embeddings import Embedding
 from rag_app.errors import ConfigurationError
@@ -67,7 +68,7 @@ def fused(settings: Settings, parts: Parts) -> tuple[HybridRetriever, tuple[Foll
     for name, leg in options.legs.items():
         legs[name], weights[name] = open_own("leg", leg.kind, leg.options, BaseRetriever), leg.weight
     hybrid = HybridRetriever(
-        legs,
+        {name: bounded(leg) for name, leg in legs.items()},
         parts.loop,
         weights=weights,
         similarity_top_k=options.fusion_top_k,
@@ -75,7 +76,7 @@ def fused(settings: Settings, parts: Parts) -> tuple[HybridRetriever, tuple[Foll
         leg_timeout_s=options.leg_timeout_s,
         expansion=_expansion(settings, parts),
     )
-    return hybrid, followers
+    return bounded(hybrid), followers
 
 
 def _expansion(settings: Settings, parts: Parts) -> QueryExpansion | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rag_app.background import BackgroundLoop
+from rag_app.callbacks import bounded
 from rag_app.config import Settings
 from rag_app.context_writer import ContextWriter
 from rag_app.embeddings import Embedding
@@ -65,17 +66,18 @@ def build(
     """
     analyzer = PersianAnalyzer()
     embedding = opened_embedding(settings)
+    bounded(embedding.model)
     index_settings = {"analyzer": analyzer.fingerprint, "embedding": embedding.fingerprint}
     catalog = TenantCatalog(database, exact_limit=settings.retrieval.exact_limit)
     catalog.verify_index(index_settings)
     writer = DocumentWriter(database, index_settings)
     sizes = {"child_tokens": settings.ingestion.child_tokens, "parent_tokens": settings.ingestion.parent_tokens}
-    record_parser = RecordNodeParser(**sizes)
+    record_parser = bounded(RecordNodeParser(**sizes))
     ingestion = IngestionPipeline(
         writer=writer,
         catalog=catalog,
-        parser=ParentChildNodeParser(**sizes),
-        kind_parsers={"faq": FaqNodeParser(**sizes), "product": record_parser, "record": record_parser},
+        parser=bounded(ParentChildNodeParser(**sizes)),
+        kind_parsers={"faq": bounded(FaqNodeParser(**sizes)), "product": record_parser, "record": record_parser},
         embedding=embedding,
         analyzer=analyzer,
         index_settings=index_settings,
@@ -112,7 +114,7 @@ def build(
         catalog=catalog,
         read=indexes.aread,
         retriever=hybrid,
-        rerankers=rerankers_of(settings),
+        rerankers={name: bounded(reranker) for name, reranker in rerankers_of(settings).items()},
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),
             ParentExpansion(reader, loop, top_n=settings.rerank.top_k),
@@ -120,9 +122,10 @@ def build(
         ],
         writer=writer_of_context,
     )
+    dense = DenseLeg(vector_store, reader, embedding, loop, similarity_top_k=settings.rerank.top_k)
     simple = SimplePipeline(
         catalog=catalog,
-        retriever=DenseLeg(vector_store, reader, embedding, loop, similarity_top_k=settings.rerank.top_k),
+        retriever=bounded(dense),
         budget=budget,
         writer=writer_of_context,
     )

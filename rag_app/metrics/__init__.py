@@ -2,7 +2,7 @@
 
 ::
 
-    record     retrieved  degraded  reranked  flag_evaluated  cache_used  shadowed  answers_begin  answered
+    record     retrieved  degraded  reranked  flag_evaluated  cache_used  cache_holds  shadowed  answers_begin  answered
     read       cached_metrics
     scrape     exposition  CONTENT_TYPE  start_http_server
 """
@@ -13,6 +13,7 @@ from rag_app.metrics.figures import cached_metrics
 from rag_app.metrics.recording import (
     answered,
     answers_begin,
+    cache_holds,
     cache_used,
     degraded,
     flag_evaluated,
@@ -26,6 +27,7 @@ __all__ = [
     "CONTENT_TYPE",
     "answered",
     "answers_begin",
+    "cache_holds",
     "cache_used",
     "cached_metrics",
     "degraded",

@@ -102,6 +102,13 @@ flag_evaluations = Instrument(
 cache_requests = Instrument(
     Counter, "rag_cache_requests_total", "What was looked up in a cache: hit or miss.", ["cache", "outcome"]
 )
+cache_bytes = Instrument(
+    Gauge,
+    "rag_cache_bytes",
+    "Memory that a cache of this process holds, in bytes, about.",
+    ["cache"],
+    multiprocess_mode="liveall",
+)
 shadow_requests = Instrument(
     Counter,
     "rag_shadow_requests_total",

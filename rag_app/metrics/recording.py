@@ -170,6 +170,12 @@ def cache_used(cache: str, *, hit: bool, times: int = 1) -> None:
 
 
 @never_raises
+def cache_holds(cache: str, nbytes: int) -> None:
+    """Tell how much memory a cache of this process holds."""
+    catalog.cache_bytes.of(_word(cache)).set(nbytes)
+
+
+@never_raises
 def shadowed(
     outcome: str,
     *,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 
-
-@lru_cache(maxsize=20_000)  # about 30 MB
 def ngrams(word: str, smallest: int, largest: int) -> frozenset[str]:
     """Return the n-grams of `smallest` to `largest` characters of the word between boundary marks.
 

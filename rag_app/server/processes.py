@@ -1,4 +1,7 @@
-"""Several processes that serve one port: one that ends is replaced, and on SIGHUP all are, one after the other."""
+"""Several processes that serve one port: one that ends is replaced, and on SIGHUP all are, one after the other.
+
+Where a new one does not start, as while the database is away, the old ones go on and it is tried again.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,7 +22,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from rag_app.app import RagApp
 from rag_app.config.sections import ServerSettings
-from rag_app.errors import ComponentError
+from rag_app.errors import ComponentError, RagAppError
 from rag_app.logs import get_logger
 from rag_app.server.running import serve_beside_others
 
@@ -27,6 +31,7 @@ logger = get_logger(__name__)
 Opened = Callable[[], AbstractContextManager[RagApp]]
 _TICK_S = 0.2
 _PAUSE_S = 1.0  # between two starts, so that a process that always ends does not take all of the processors
+_LONGEST_PAUSE_S = 30.0  # as it is doubled with each one that does not come to serve
 _KILL_S = 10.0  # after the time that requests have
 _MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -100,6 +105,7 @@ class _Supervisor:
         self._served = False
         self._stopping = self._renew = False
         self._next_start = 0.0
+        self._failed_starts = 0
 
     def run(self) -> None:
         """Serve until a signal.
@@ -137,9 +143,8 @@ class _Supervisor:
             if not child.ready and not self._served:
                 raise ComponentError(f"a server process does not start: it ended with {child.process.exitcode}")
             logger.warning("a server process ended with %s", child.process.exitcode)
-            if not child.ready:
-                for other in self._children:
-                    other.outdated = False  # they go on: what would replace them does not start
+            self._failed_starts = 0 if child.ready else self._failed_starts + 1
+            self._next_start = time.monotonic() + min(_PAUSE_S * 2**self._failed_starts, _LONGEST_PAUSE_S)
         if not self._served and len(self._children) == sum(child.ready for child in self._children) == self._count:
             self._served = True
             logger.info("%d processes running on %s", self._count, self._url)
@@ -180,9 +185,12 @@ class _Supervisor:
 def _work(opened: Opened, listening: socket.socket, ready: Connection) -> None:
     """Serve in a process of its own."""
     os.setsid()  # Ctrl+C is for the process that started this one, which tells it by SIGTERM
-    with opened() as app:
-        app.warm_up()
-        serve_beside_others(app, listening, partial(ready.send, True))
+    try:
+        with opened() as app:
+            app.warm_up()
+            serve_beside_others(app, listening, partial(ready.send, True))
+    except RagAppError as error:
+        sys.exit(str(error))
 
 
 @contextmanager

@@ -6,12 +6,15 @@ import multiprocessing
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from rag_app.app import RagApp
+from rag_app.server.accepting import SharedListener
 from rag_app.server.application import create_server
 from rag_app.server.services import services_of
 
@@ -73,10 +76,15 @@ class LeavingServer(DrainingServer):
         super().__init__(config, server, drain_s)
         self._tell_started = started
         self._unused_until: float | None = None
+        self._listeners: list[SharedListener] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Take requests, and tell so."""
-        await super().startup(sockets)
+        await super().startup(sockets=[])
+        make: Any = self.config.http_protocol_class  # declared as if it took no arguments
+        state, backlog = self.server_state, self.config.backlog
+        protocol = partial(make, config=self.config, server_state=state, app_state=self.lifespan.state)
+        self._listeners = [SharedListener(each, state.connections, protocol, backlog) for each in sockets or ()]
         self._tell_started()
 
     def begin_to_stop(self) -> None:
@@ -89,8 +97,8 @@ class LeavingServer(DrainingServer):
             self._until = time.monotonic() + self._drain_s
         if self._until is not None and self._unused_until is None:
             self._unused_until = time.monotonic() + _IDLE_S + 1
-            for listening in self.servers:
-                listening.close()  # in this process; what waits to be accepted, the others accept
+            for listener in self._listeners:
+                listener.close()  # in this process; what waits to be accepted, the others accept
             self.config.encoded_headers.append((b"connection", b"close"))
             self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         return await super().on_tick(counter)

@@ -118,6 +118,7 @@ class ChunkReader:
             for node, size in await read(query.tenant, missing):
                 self._memory.keep(query.tenant, node, query.generation, size)
                 nodes[node.node_id] = node
+            metrics.cache_holds("chunks", self._memory.nbytes)
         except DatabaseUnavailableError as error:
             if not nodes:
                 raise

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from llama_index.core.schema import TextNode
 
-_BYTES_OF_NODE = 2_500  # of its objects, beside its text and twice its JSON
+_BYTES_OF_NODE = 1_850  # of its objects, beside its text
+_BYTES_OF_JSON = 3.5  # of its metadata and relationships, for each character of the JSON that they were in
 
 
 class _Remembered(NamedTuple):
@@ -49,7 +50,7 @@ class NodeMemory:
         """Remember a chunk that was read when its tenant was of this generation, from so much JSON."""
         key = (tenant, node.node_id)
         self._forget(key)
-        nbytes = _BYTES_OF_NODE + sys.getsizeof(node.text) + 2 * json_size
+        nbytes = _BYTES_OF_NODE + sys.getsizeof(node.text) + int(_BYTES_OF_JSON * json_size)
         self._remembered[key] = _Remembered(generation, _copy(node), nbytes)
         self._nbytes += nbytes
         while self._nbytes > self._max_bytes:

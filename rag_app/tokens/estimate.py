@@ -38,10 +38,10 @@ def _count(text: str) -> int:
     return sum(map(_word, _WORD.findall(text))) + sum(map(_rest, _REST.findall(text)))
 
 
-_remembered = lru_cache(maxsize=10_000)(_count)  # a sentence is counted again at each level that it is packed into
+_remembered = lru_cache(maxsize=10_000)(_count)  # a sentence is counted at each level that it is packed into; some 6 MB
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)  # about 2 MB
 def _word(word: str) -> int:
     pieces = shipped()
     letters = word.lstrip(" ")

@@ -49,7 +49,8 @@ def test_questions_are_answered_and_nothing_is_lost_while_parts_are_killed(tmp_p
     assert [error for error in report["errors"] if not error.startswith("late")] == []
     assert report["availability"] > 0.95  # a busy machine makes some late
     assert {each["name"] for each in report["disturbed"]} == set(KILLED)
-    assert all(len(sample) == 3 for samples in report["samples"].values() for sample in samples)
+    assert all(len(sample) == 4 for samples in report["samples"].values() for sample in samples)
+    assert any(sample[3] > 0 for name, samples in report["samples"].items() if "web" in name for sample in samples)
     assert (done.returncode != 0) == bool(report["missed"])
     assert "lost or torn: 0" in done.stdout
 
@@ -91,23 +92,30 @@ def test_refusals_and_what_is_cut_with_its_process_are_counted_apart(script: Loa
     assert figures["degradations"] == {"flags: store: x": 1}
 
 
-def watched(script: Load, minutes: float, megabytes: Callable[[float], float]) -> Any:
+def nothing(_: float) -> float:
+    return 0.0
+
+
+def watched(
+    script: Load, minutes: float, megabytes: Callable[[float], float], cached: Callable[[float], float] = nothing
+) -> Any:
     """What was seen of a process in so many minutes."""
     watching = script("watching")
-    watch = watching.Watch({"web": list, "worker": list})
+    watch = watching.Watch({"web": list, "worker": list}, dict)
     times = [second for second in range(0, int(minutes * 60) + 1, 2)]
-    watch.samples["web 7"] = [watching.Sample(at, megabytes(at), 30) for at in times]
+    watch.samples["web 7"] = [watching.Sample(at, megabytes(at), 30, cached(at)) for at in times]
     return watch
 
 
 def test_memory_that_goes_on_growing_is_missed_and_what_only_warms_up_is_not(script: Load) -> None:
     report = script("figures").figures_of([])
     passed = {**report, "availability": 1.0, "wrong": [], "ended": []}
-    for grown, megabytes in (
-        ([], lambda at: 500 + min(at, 200)),
-        (["web 7 grew from 784 to 1086 MB"], lambda at: 500 + at),
+    for grown, megabytes, cached in (
+        ([], lambda at: 500 + min(at, 200), nothing),
+        ([], lambda at: 500 + at, lambda at: at - 50),
+        (["web 7 grew from 784 to 1086 MB beside its caches"], lambda at: 500 + at, nothing),
     ):
-        growth = watched(script, 11, megabytes).growth()
+        growth = watched(script, 11, megabytes, cached).growth()
         assert script("figures").missed({**passed, "growth": growth}) == grown
     growth["web 7"] |= {"mb_last": growth["web 7"]["mb_middle"], "fds_last": 60}
     assert script("figures").missed({**passed, "growth": growth}) == ["web 7 came from 30 to 60 descriptors"]

@@ -36,6 +36,10 @@ def test_the_last_stage_runs_as_a_user_that_is_not_root() -> None:
     assert any(f"useradd --uid {user}" in argument for name, argument in last if name == "RUN")
 
 
+def test_glibc_keeps_no_memory_for_each_thread() -> None:
+    assert any("MALLOC_ARENA_MAX=2" in each for each in of("ENV"))
+
+
 def test_commands_need_no_shell() -> None:
     assert [json.loads(argument) for argument in of("ENTRYPOINT")] == [["rag-app"]]
     assert [json.loads(argument) for argument in of("CMD")] == [["serve", "--host", "0.0.0.0"]]

@@ -51,6 +51,7 @@ def around() -> None:
         metrics.flag_evaluated("production_rag", variant, reason)
     metrics.cache_used("bm25", hit=True, times=3)
     metrics.cache_used("bm25", hit=False)
+    metrics.cache_holds("bm25", 20_000_000)
     for outcome in ("skipped", "failed"):
         metrics.shadowed(outcome)
     for differs in (True, False):

@@ -3,6 +3,7 @@ import hashlib
 import math
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -112,3 +113,12 @@ def test_the_fingerprint_changes_with_the_dimension() -> None:
     assert MODEL.fingerprint != HashingEmbedding(embed_dim=512).fingerprint
     # Change it here on purpose when the vectors change: users must then ingest anew.
     assert MODEL.fingerprint == "hashing-3-5-1024-persian-e6175bc52fa7"
+
+
+def test_it_remembers_nothing_of_the_words_that_it_embeds() -> None:
+    words = [f"واژه{number}" for number in range(3000)]
+    tracemalloc.start()
+    MODEL.get_text_embedding(" ".join(words))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 1_000_000  # their n-grams would take six times as much

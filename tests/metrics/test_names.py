@@ -18,6 +18,7 @@ OURS = {
     "rag_stage_duration_seconds": ("histogram", ("method", "stage")),
     "rag_degradations_total": ("counter", ("stage", "component", "reason")),
     "rag_flag_evaluations_total": ("counter", ("flag", "variant", "reason")),
+    "rag_cache_bytes": ("gauge", ("cache",)),
     "rag_cache_requests_total": ("counter", ("cache", "outcome")),
     "rag_deadline_use_ratio": ("histogram", ("method",)),
     "rag_context_tokens": ("histogram", ("method",)),
@@ -47,6 +48,7 @@ metrics.degraded([Degradation("rerank", "cross_encoder", "loading", "lexical")])
 metrics.reranked("BAAI/bge-reranker-base", 0.1)
 metrics.flag_evaluated("production_rag", "on", "SPLIT")
 metrics.cache_used("bm25", hit=True)
+metrics.cache_holds("bm25", 1)
 metrics.shadowed("compared", overlap=0.5, seconds={"production_rag": 0.1}, first_differs=True)
 metrics.answered(llm="extractive", outcome="answered", seconds=0.1, first_token_s=0.05)
 from prometheus_client.parser import text_string_to_metric_families as parse

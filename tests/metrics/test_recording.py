@@ -1,10 +1,11 @@
 """What each recording adds, computed by hand."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 
-from rag_app import metrics
+from rag_app import RagApp, metrics
 from rag_app.trace import Degradation
 
 Gained = Callable[[], dict[str, float]]
@@ -132,6 +133,19 @@ def test_a_flag(gained: Gained) -> None:
     assert gained() == {
         'rag_flag_evaluations_total{flag="rerank_model",reason="STATIC",variant="BAAI/bge-reranker-base"}': 1
     }
+
+
+def test_what_a_process_caches_is_told_in_bytes(app: RagApp, tenant: str) -> None:
+    def told(cache: str) -> float:
+        return float(re.search(rf'rag_cache_bytes{{cache="{cache}"}} (\S+)', metrics.exposition().decode())[1])
+
+    app.ingest([{"id": "m1", "text": "ارسال سفارش سه روز طول می‌کشد."}], tenant=tenant)
+    assert app.retrieve("ارسال سفارش", tenant=tenant).nodes
+    chunks, indexes = told("chunks"), told("bm25_index")
+    app.ingest([{"id": "m2", "text": "پرداخت سفارش در محل ممکن است."}], tenant=tenant)
+    assert app.retrieve("پرداخت سفارش", tenant=tenant).nodes
+    assert told("chunks") > chunks > 1000
+    assert told("bm25_index") > indexes > 1000
 
 
 def test_a_cache_has_both_outcomes_from_the_start(gained: Gained) -> None:

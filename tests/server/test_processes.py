@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -18,15 +19,23 @@ import pytest
 
 from rag_app import RagApp
 from rag_app.server import running
+from tests.network import Network, network
 from tests.server.process import Process
 
 PATIENCE_S = 90
 
 
 @pytest.fixture(scope="module")
-def process(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def way(new_database: Callable[[], str]) -> Iterator[Network]:
+    """The network to the processes' database."""
+    with network(new_database()) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def process(way: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     log = tmp_path_factory.mktemp("processes") / "log"
-    started = Process(new_database(), log, "--processes", "2", drain_s=20, per_minute=1_000_000)
+    started = Process(way.url, log, "--processes", "2", drain_s=20, per_minute=1_000_000)
     yield started
     if started.process.poll() is None:
         started.process.kill()
@@ -79,12 +88,27 @@ class Clients:
                     self.answers[type(error).__name__] += 1
 
 
-def test_all_are_renewed_and_no_request_is_lost(process: Process) -> None:
+def test_connections_that_are_kept_are_spread(process: Process) -> None:
+    with ExitStack() as opened:
+        for _ in range(8):
+            client = opened.enter_context(httpx.Client(base_url=process.url))
+            assert client.get("/healthz").status_code == 200
+        assert all(connections(pid) for pid in serving(process))
+
+
+def connections(pid: int) -> int:
+    return sum(each.status == psutil.CONN_ESTABLISHED for each in psutil.Process(pid).net_connections("tcp"))
+
+
+def test_all_are_renewed_once_the_database_is_back_and_no_request_is_lost(process: Process, way: Network) -> None:
     before = serving(process)
     assert len(before) == 2
+    way.refuse()
+    process.process.send_signal(signal.SIGHUP)
+    until(lambda: "a server process ended with" in process.log.read_text(), process)
+    assert serving(process) == before
+    way.recover()
     with Clients(process) as clients:
-        time.sleep(0.3)
-        process.process.send_signal(signal.SIGHUP)
         until(lambda: len(started(process)) == 4 and not set(serving(process)) & set(before), process)
         asked = clients.answers.total()
         until(lambda: clients.answers.total() > asked + 8, process)

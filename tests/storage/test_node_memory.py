@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
 
+from rag_app import RagApp
+from rag_app.storage import ChunkReader
 from rag_app.storage.node_memory import NodeMemory
+from tests.conftest import SAMPLE_TENANT
 
 NAMES = st.sampled_from("abcd")
 GENERATIONS = st.integers(1, 4)
@@ -31,6 +38,28 @@ def test_what_it_gives_is_the_callers_to_change() -> None:
         given_out.excluded_llm_metadata_keys.clear()
         given_out.relationships.clear()
         assert memory.get("t", ["a"], 1) == {"a": node("a")}
+
+
+@pytest.mark.parametrize("read", [ChunkReader._achunks, ChunkReader._aparents])
+def test_it_reckons_about_what_they_hold(app: RagApp, read: Callable[..., object]) -> None:
+    reader, memory, place = ChunkReader(app.database), NodeMemory(10**9), read.__name__.removeprefix("_a")
+    with app.database.transaction(SAMPLE_TENANT) as connection:
+        column, table = ("node_id", "data_chunks") if place == "chunks" else ("parent_id", "parents")
+        ids = [row[0] for row in connection.exec_driver_sql(f"SELECT {column} FROM rag_app.{table}")]
+
+    async def fill() -> None:
+        for at in range(0, len(ids), 20):
+            for node, size in await read(reader, SAMPLE_TENANT, ids[at : at + 20]):
+                memory.keep(SAMPLE_TENANT, node, 1, size)
+
+    app.loop.call(fill)  # what is loaded for the first time is not theirs
+    memory = NodeMemory(10**9)
+    tracemalloc.start()
+    app.loop.call(fill)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(ids) > 100
+    assert held == pytest.approx(memory.nbytes, rel=0.08)
 
 
 def test_another_tenant_does_not_get_it() -> None:

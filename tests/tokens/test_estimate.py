@@ -1,4 +1,5 @@
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from rag_app.schema import TokenCounter
 from rag_app.tokens import EstimatedTokenCounter
 
 COUNTER: TokenCounter = EstimatedTokenCounter()
+_LETTERS = dict(zip(map(ord, "0123456789abcdef"), "ابپتثجچحخدرزسشصض", strict=True))
 ANY_TEXT = st.text(alphabet=st.characters()) | st.text(alphabet="ابپگچ\u200cabZ019۱۲ \t\n.،؟😀é", max_size=60)
 
 
@@ -118,3 +120,12 @@ def test_a_text_costs_no_more_than_its_bytes(text: str) -> None:
 @settings(max_examples=200)
 def test_every_visible_piece_costs_something(text: str) -> None:
     assert COUNTER.count(text) >= len(re.findall(r"\S+", text))
+
+
+def test_what_it_remembers_of_words_stays_within_a_few_megabytes() -> None:
+    tracemalloc.start()
+    for first in range(0, 40_000, 1000):
+        COUNTER.count(" ".join(f"{first + number:x}".translate(_LETTERS) for number in range(1000)))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 4_000_000

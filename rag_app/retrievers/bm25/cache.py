@@ -165,6 +165,7 @@ class BM25Indexes:
         self._nbytes += _nbytes_of(tenant, entry)
         while self._nbytes > self._max_bytes and len(self._entries) > 1:
             self._drop(next(iter(self._entries)))
+        metrics.cache_holds("bm25_index", self._nbytes)
         if self._nbytes > self._max_bytes and not self._told_of_limit:
             self._told_of_limit = True
             logger.warning(
