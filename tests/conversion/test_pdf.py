@@ -1,3 +1,4 @@
+import random
 import zlib
 from collections.abc import Callable
 
@@ -107,6 +108,13 @@ def test_a_stream_of_objects_that_unpacks_without_end_is_refused(refused: Refuse
     bomb = zlib.compress(bytes(50_000_000), 9)
     content = pdf(bomb, compression=b"/Type/ObjStm/N 9/First 9/Filter/FlateDecode")
     assert refused(".pdf", content) == "the PDF holds objects in a stream of more than 5 MB"
+
+
+def test_a_long_stream_whose_checksum_is_wrong_is_read_in_time(convert: Convert) -> None:
+    # Byte by byte this took longer than a file may: each was put behind all that came before.
+    drawing = HELLO + b"%" + random.Random(0).randbytes(1_000_000).hex().encode()
+    packed = zlib.compress(drawing)[:-1] + b"?"
+    assert convert(".pdf", pdf(packed, compression=b"/Filter/FlateDecode")).text == "Hello"
 
 
 def test_a_pdf_of_which_nothing_is_left_is_refused_with_the_reason(refused: Refused) -> None:
