@@ -22,7 +22,7 @@ class Format(NamedTuple):
 _HTML = Format("html", 10)
 FORMATS = {".html": _HTML, ".htm": _HTML, ".docx": Format("docx", 50), ".pdf": Format("pdf", 100)}
 SUFFIXES = tuple(FORMATS)
-LEAST_SECONDS = 2  # of the processor that a file may take, however small it is
+LEAST_SECONDS, MOST_SECONDS = 2, 300  # of the processor that a file may take, however small or large it is
 INSTALL = "pip install 'rag-app[readers]'"
 EXPANSION = 10  # how many times larger than the largest file what is in a file may be
 
