@@ -63,8 +63,11 @@ class Tally:
 
 def _time_of_others() -> float:
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    running = [child.cpu_times() for child in psutil.Process().children()]
-    return ended.ru_utime + ended.ru_stime + sum(times.user + times.system for times in running)
+    seconds = ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children():
+        running = child.cpu_times()
+        seconds += running.user + running.system
+    return seconds
 
 
 def _hang(_: int, __: FrameType | None) -> None:
