@@ -11,8 +11,8 @@ class Format(NamedTuple):
 
     Attributes:
         module: the one of this package whose `convert` reads it.
-        seconds_per_mb: of the processor that a file may take for each MB: some three times what dense ones took on a
-            busy machine, and ten times what usual ones did.
+        seconds_per_mb: of the processor that a file may take for each MB, some three times what the densest took on a
+            busy machine.
     """
 
     module: str
@@ -22,7 +22,7 @@ class Format(NamedTuple):
 _HTML = Format("html", 10)
 FORMATS = {".html": _HTML, ".htm": _HTML, ".docx": Format("docx", 50), ".pdf": Format("pdf", 100)}
 SUFFIXES = tuple(FORMATS)
-LEAST_SECONDS, MOST_SECONDS = 2, 300  # of the processor that a file may take, however small or large it is
+LEAST_SECONDS, MOST_SECONDS = 1.5, 300  # of the processor that a file may take, however small or large it is
 INSTALL = "pip install 'rag-app[readers]'"
 EXPANSION = 10  # how many times larger than the largest file what is in a file may be
 
