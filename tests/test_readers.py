@@ -674,6 +674,17 @@ def test_metadata_that_would_swell_every_chunk_is_refused() -> None:
     assert one({**GOOD, "metadata": {"a": "ب" * 40_000}}).metadata["a"] == "ب" * 40_000
 
 
+@pytest.mark.parametrize("content", ["{}\n", '{"id": "a", "text": "x"}\n'])
+def test_a_file_whose_rows_are_of_no_use_is_not_read_to_its_end(write: Write, content: str) -> None:
+    good = '{"id": "a", "text": "متن"}\n'
+    found = read_all(write("a.jsonl", f"{good}{content * 30_000}{good}"))
+    assert isinstance(found[0], Document)
+    assert isinstance(found[-1], Skipped)
+    assert len(found) == 10_002
+    assert found[-1].reason == "10,000 of its rows or lines can not be used, or repeat others; the rest is not read"
+    assert found[-1].origin.endswith("a.jsonl")
+
+
 @pytest.mark.parametrize("name", ["id", "title", "source"])
 def test_a_number_of_thousands_of_digits_is_no_name(name: str) -> None:
     assert "a number of thousands of digits" in skipped({**GOOD, name: 10**5000}).reason

@@ -159,6 +159,8 @@ SEEDS: dict[str, dict[str, Make]] = {
         "quotes within quotes": lambda: html("<blockquote>متن<br>" * 20_000),
         "long quotes within quotes": lambda: html("<blockquote>" * 190 + "متن<br>" * 50_000),
         "ends of nothing": lambda: html("<i>" * 50_000 + "</b>" * 50_000),
+        "ends of nothing, a million": lambda: html("<i>" * 9_000 + "</b>" * 1_000_000),
+        "runs of 200 spaces": lambda: html(("متن" + " " * 200) * 20_000),
         "a million line breaks, twice": lambda: html("<br>" * 2_000_000),
         "charsets without end": lambda: html("<meta " * 400_000),
         "UTF-7": lambda: "<meta charset=utf-7><p>متن</p>".encode("utf-7"),
@@ -216,6 +218,14 @@ SEEDS: dict[str, dict[str, Make]] = {
         "a bomb in a bomb": lambda: pdf(
             zlib.compress(zlib.compress(bytes(1_000_000_000), 9), 9), compression=b"/Filter[/FlateDecode/FlateDecode]"
         ),
+        "a bomb in a bomb, corrupted": lambda: pdf(
+            zlib.compress(zlib.compress(bytes(1_000_000_000), 9)[:-9] + b"?", 9),
+            compression=b"/Filter[/FlateDecode/FlateDecode]",
+        ),
+        "a checksum that is wrong": lambda: pdf(
+            zlib.compress(_PLAIN + b"%" + random.Random(0).randbytes(1_000_000).hex().encode())[:-1] + b"?",  # noqa: S311
+            compression=b"/Filter/FlateDecode",
+        ),
         "a bomb of letters' names": lambda: pdf(
             _PLAIN, more=(_packed(bytes(50_000_000)),)
         ).replace(b"/BaseFont", b"/ToUnicode 6 0 R/BaseFont"),
@@ -235,6 +245,8 @@ SEEDS: dict[str, dict[str, Make]] = {
         "100,000 columns of no use": lambda: b"," * 100_000 + b"\n1",
         "a cell of 10 MB": lambda: ("question,answer\nارسال؟," + "سه روز " * 800_000 + "\n").encode(),
         "a quoted cell of 10 MB": lambda: ('question,answer\nارسال؟,"' + "سه\n" * 2_000_000 + '"\n').encode(),
+        "10 million rows of one": lambda: b"title\n" + b"a\n" * 9_900_000,
+        "5 million rows of no use": lambda: b"title\n" + b"a,b\n" * 4_900_000,
         "UTF-7": lambda: "question,answer\nارسال؟,سه روز\n".encode("utf-7"),
         "full rows of 2,000 columns": lambda: ("title," * 2_000 + "\n" + "1," * 2_000 + "\n").encode() * 3,
     },
@@ -248,6 +260,8 @@ SEEDS: dict[str, dict[str, Make]] = {
         "100,000 keys": lambda: json.dumps({"id": "a", "text": "x", **{f"k{n}": n for n in range(100_000)}}).encode(),
         "a number without end": lambda: b'{"id": ' + b"9" * 1_000_000 + b', "text": "x"}',
         "100,000 lines of nothing": lambda: b"\n" * 50_000 + b"{}\n" * 20_000,
+        "10 million lines of no use": lambda: b"0\n" * 9_900_000,
+        "a line 500,000 times": lambda: b'{"id": "a", "text": "x"}\n' * 500_000,
         "keys twice": lambda: b'{"id": "a", "id": 7, "text": "x", "text": null, "text": "y"}',
     },
     ".md": {

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from types import TracebackType
 
-from rag_app.conversion.formats import Converted
+from rag_app.conversion.formats import FORMATS, LEAST_SECONDS, MOST_SECONDS, Converted
 from rag_app.errors import ReadError
 
 # What an interpreter needs to start and libraries to load; keys and passwords are none of a document's business.
@@ -20,12 +20,14 @@ _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "
 class Converter:
     """Converts files in a process of its own, so that no file can crash, stall or bloat the caller's.
 
+    A file may take time of the processor in proportion to its size (`FORMATS`), however busy the machine is.
+
     Args:
-        time_limit_s: the most seconds that a file may take.
+        time_limit_s: the most seconds that a file may take by the clock, also where it waits for the processor.
         memory_mb: the most address space, in MB, that the process may use; 0 for no limit. macOS does not enforce it.
     """
 
-    def __init__(self, *, time_limit_s: int = 120, memory_mb: int = 2048) -> None:
+    def __init__(self, *, time_limit_s: int = 900, memory_mb: int = 2048) -> None:
         self._time_limit_s = time_limit_s
         self._memory_mb = memory_mb
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,7 +58,9 @@ class Converter:
         Raises:
             ReadError: it can not be converted, took too long or too much memory, or a package is missing.
         """
-        request = {"suffix": suffix, "bytes": len(content), "max_mb": max_mb}
+        megabytes = len(content) / 1e6
+        processor_s = min(LEAST_SECONDS + FORMATS[suffix].seconds_per_mb * megabytes, MOST_SECONDS)
+        request = {"suffix": suffix, "bytes": len(content), "max_mb": max_mb, "processor_s": processor_s}
         try:
             if self._process is not None and self._process.poll() is not None:
                 self.close()  # ended by another's hand between two files
@@ -74,7 +78,7 @@ class Converter:
             self.close()
             raise
         if not line.endswith(b"\n"):
-            raise ReadError(self._how_it_ended())
+            raise ReadError(self._how_it_ended(processor_s, megabytes))
         answer = json.loads(line)
         if answer.get("last"):
             self.close()
@@ -94,10 +98,15 @@ class Converter:
             env={**{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}, "PYTHONPATH": path},
         )
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self, processor_s: float, megabytes: float) -> str:
         process, self._process = self._process, None
         assert process is not None  # noqa: S101
         code = _reap(process)
+        if code == -signal.SIGPROF:
+            return (
+                f"converting the file took longer than {processor_s:.1f} s of the processor, which is more than one of "
+                f"{megabytes:.2g} MB takes"
+            )
         if code == -signal.SIGALRM:
             return f"converting the file took longer than {self._time_limit_s} s"
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"

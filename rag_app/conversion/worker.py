@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from rag_app.conversion.formats import EXPANSION, INSTALL, MODULES, Converted
+from rag_app.conversion.formats import EXPANSION, FORMATS, INSTALL, Converted
 from rag_app.errors import ReadError
 
 _RECURSION = 5000  # Markdown is written by recursion over the page's elements; pure Python calls need no stack for it
@@ -25,17 +25,19 @@ def serve(requests: BinaryIO, answers: BinaryIO, *, time_limit_s: int, memory_mb
     """Answer requests until there are no more.
 
     Args:
-        requests: lines of JSON with `suffix`, `bytes` and `max_mb`, each followed by that many bytes.
+        requests: lines of JSON with `suffix`, `bytes`, `max_mb` and `processor_s`, each followed by that many bytes.
+            The system ends this process when a file takes more than `processor_s` seconds of the processor.
         answers: where a line of JSON is written for each: the fields of `Converted`, or `error`, with `last` where this
             process answers no more.
-        time_limit_s: the seconds after which the system ends this process, whatever it is doing.
+        time_limit_s: the seconds by the clock after which it does so, whatever this process is doing.
         memory_mb: named where memory ran out.
     """
     while line := requests.readline():
         request = json.loads(line)
         content = requests.read(request["bytes"])
         signal.alarm(time_limit_s)
-        answer = _answer(request["suffix"], content, request["max_mb"], memory_mb)
+        answer = _answer(request["suffix"], content, request["max_mb"], request["processor_s"], memory_mb)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
@@ -43,10 +45,11 @@ def serve(requests: BinaryIO, answers: BinaryIO, *, time_limit_s: int, memory_mb
             return
 
 
-def _answer(suffix: str, content: bytes, max_mb: float, memory_mb: int) -> dict[str, Any]:
+def _answer(suffix: str, content: bytes, max_mb: float, processor_s: float, memory_mb: int) -> dict[str, Any]:
     max_bytes = int(max_mb * 1e6 * EXPANSION)
     try:
-        module = import_module(f"rag_app.conversion.{MODULES[suffix]}")
+        module = import_module(f"rag_app.conversion.{FORMATS[suffix].module}")
+        signal.setitimer(signal.ITIMER_PROF, processor_s)  # loading packages is no work on the file
         converted: Converted = module.convert(content, max_bytes)
         if len(converted.text) > max_bytes:
             raise ReadError(

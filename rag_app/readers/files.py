@@ -17,6 +17,9 @@ from rag_app.readers.opened import Opened
 from rag_app.readers.records import record_document
 from rag_app.readers.tables import read_csv
 from rag_app.readers.texts import read_jsonl, read_markdown, read_text
+from rag_app.schema import Skipped
+
+_MAX_USELESS = 10_000  # rows or lines of a file
 
 Item = Mapping[str, Any] | Document | Path | str
 Reader = Callable[[Opened], Iterator[Read]]
@@ -85,9 +88,27 @@ def _read_path(path: Path, source: str | None, max_file_mb: float, readers: Mapp
                 kind = f"{file.suffix} files" if file.suffix else "files without a suffix"
                 raise ReadError(f"{kind} are not read; valid: {', '.join(sorted(readers))}")
             content = _content(file, max_file_mb)
-            yield from reader(Opened(content, name, source or folder or "documents", str(file), max_file_mb))
+            opened = Opened(content, name, source or folder or "documents", str(file), max_file_mb)
+            yield from _while_of_use(reader(opened), str(file))
         except ReadError as error:
             yield skipped(str(file), str(error))
+
+
+def _while_of_use(found: Iterator[Read], origin: str) -> Iterator[Read]:
+    """Yield what is found in a file, until so much of it can not be used that the notes alone would fill the memory."""
+    ids: set[str] = set()
+    useless = 0
+    for entry in found:
+        yield entry
+        if isinstance(entry, Skipped) or entry.node_id in ids:
+            useless += 1
+        else:
+            ids.add(entry.node_id)
+        if useless == _MAX_USELESS:
+            yield skipped(
+                origin, f"{_MAX_USELESS:,} of its rows or lines can not be used, or repeat others; the rest is not read"
+            )
+            return
 
 
 def _refuse_link_elsewhere(file: Path, folder: Path) -> None:

@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import threading
 import time
@@ -20,6 +21,34 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_is_read() -> None:
             converter.convert(".docx", SLOW, max_mb=20)
         assert time.monotonic() - started < 10
         assert converter.convert(".html", "<p>متن".encode(), max_mb=1).text == "متن"
+
+
+def test_a_small_file_that_takes_long_is_refused_by_its_size_and_a_large_one_is_read() -> None:
+    begin = '<w:r><w:fldChar w:fldCharType="begin"/></w:r>'  # those before are looked through for each
+    fields = docx(f"<w:p>{begin * 20_000}</w:p>")
+    with Converter() as converter:
+        with pytest.raises(ReadError) as caught:
+            converter.convert(".docx", fields, max_mb=20)
+        reason = r"^converting the file took longer than (.*) s of the processor, which .* one of (.*) MB takes$"
+        told = re.search(reason, str(caught.value))
+        assert told is not None
+        limit, size = told.groups()
+        assert float(limit) < 2.5
+        assert float(size) == pytest.approx(len(fields) / 1e6, rel=0.1)
+        page = "<p>متن".encode() * 100_000  # it may take 10 s, and takes some three
+        assert converter.convert(".html", page, max_mb=20).text.count("متن") == 100_000
+
+
+def test_a_file_that_waits_for_the_processor_is_not_refused() -> None:
+    page = b"<p>a" * 20_000
+    assert len(page) * 10 / 1e6 + 1.5 < 3
+    with Converter() as converter:
+        converter.convert(".html", b"<p>a", max_mb=1)
+        assert converter._process is not None
+        pid = converter._process.pid
+        threading.Timer(0.1, os.kill, (pid, signal.SIGSTOP)).start()
+        threading.Timer(3.2, os.kill, (pid, signal.SIGCONT)).start()
+        assert converter.convert(".html", page, max_mb=1).text.count("a") == 20_000
 
 
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_is_read() -> None:

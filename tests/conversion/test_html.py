@@ -2,7 +2,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from bs4 import BeautifulSoup
 
+from rag_app.conversion.markup import markdown_of
 from rag_app.errors import ReadError
 from tests.conversion.conftest import Convert
 
@@ -119,6 +121,7 @@ def test_words_around_what_is_empty_stay_apart(convert: Convert) -> None:
     [
         ("<br>" * 500_000, r"more than 500,000 elements .*; split it"),
         ("<i>" * 10_000 + "</b>" * 10_000, "elements are nested more than 10,000 levels deep"),
+        ("<i>" * 9_900 + "</b>" * 4_000_000, "ends elements again and again that are not open, 9,902 levels deep"),
     ],
 )
 def test_a_page_beyond_all_measure_is_refused(convert: Convert, html: str, reason: str) -> None:
@@ -138,6 +141,25 @@ def test_a_long_run_of_white_space_is_read_in_time(convert: Convert, tag: str, b
     started = time.monotonic()
     assert convert(".html", f"<{tag}>یک{blank * 50_000}دو").text.strip("-|` \n").split()[0] == "یک"
     assert time.monotonic() - started < 10  # a minute where its length counted twice
+
+
+def seconds(html: str) -> float:
+    started = time.process_time()
+    markdown_of(html)
+    return time.process_time() - started
+
+
+def test_many_runs_of_white_space_take_time_by_their_number() -> None:
+    blank = " " * 80
+    assert seconds(f"یک{blank * 4}دو" * 4000) < 3 * seconds(f"یک{blank}دو" * 4000)  # 5 where the length counted twice
+
+
+def test_the_elements_around_one_are_looked_through_by_their_names_alone() -> None:
+    html = "<div>" * 190 + "a<b></b>" * 3000
+    started = time.process_time()
+    BeautifulSoup(html, "lxml")
+    read = time.process_time() - started
+    assert seconds(html) < 7 * read  # 14 where all that may be asked of an element is asked of each
 
 
 def test_a_comment_of_white_space_stays_one(convert: Convert) -> None:

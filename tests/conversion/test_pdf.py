@@ -1,9 +1,12 @@
+import random
+import time
 import zlib
 from collections.abc import Callable
 
 import pytest
 
 from rag_app.conversion import Converter
+from rag_app.conversion.pdf import convert as convert_pdf
 from rag_app.errors import ReadError
 from tests.conversion.conftest import Convert
 from tests.conversion.files import DATA, pdf, pdf_of_pages
@@ -107,6 +110,16 @@ def test_a_stream_of_objects_that_unpacks_without_end_is_refused(refused: Refuse
     bomb = zlib.compress(bytes(50_000_000), 9)
     content = pdf(bomb, compression=b"/Type/ObjStm/N 9/First 9/Filter/FlateDecode")
     assert refused(".pdf", content) == "the PDF holds objects in a stream of more than 5 MB"
+
+
+def test_a_long_stream_whose_checksum_is_wrong_is_read_in_time() -> None:
+    packed = zlib.compress(HELLO + b"%" + random.Random(0).randbytes(500_000).hex().encode())
+    seconds = []
+    for stream in (packed, packed[:-1] + b"?"):
+        started = time.process_time()
+        assert convert_pdf(pdf(stream, compression=b"/Filter/FlateDecode"), 2_000_000).text == "Hello"
+        seconds.append(time.process_time() - started)
+    assert seconds[1] < 10 * seconds[0]  # 100 where each byte was put behind all that came before
 
 
 def test_a_pdf_of_which_nothing_is_left_is_refused_with_the_reason(refused: Refused) -> None:
