@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 from table import RERANK, beir_folders, kept_or_temporary, opened, show
 
 from rag_app.errors import RagAppError
@@ -31,7 +30,7 @@ from rag_app.persian import weights as word_weights
 from rag_app.persian.finglish import FinglishIndex
 from rag_app.persian.lexicon import Lexicon
 from rag_app.persian.matching import WordMatcher
-from rag_app.persian.spelling import Ngrams, Similar, SimilarToEach, SpellingIndex
+from rag_app.persian.spelling import Ngrams, SimilarToEach, SpellingIndex
 from rag_app.postprocessors import lexical_rerank
 from rag_app.retrievers.bm25 import TenantBM25Retriever, cache
 from rag_app.storage.chunks import ChunkTokens
@@ -70,8 +69,8 @@ def _spaced_forms(self: PersianAnalyzer, text: str) -> list[tuple[str, ...]]:
     return [(analyzer._plain(word),) for word in analyzer._WORD.findall(spaced)]
 
 
-def _nothing(*_: object) -> Similar:
-    return Similar(np.zeros(0, dtype=np.intp), np.zeros(0))
+def _nothing(*_: object) -> SimilarToEach:
+    return SimilarToEach.joined([])
 
 
 @dataclass(frozen=True)

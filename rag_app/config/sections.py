@@ -116,10 +116,11 @@ class ExpansionSettings(_Section):
 class RetrievalSettings(_Section):
     """Stage 2: the legs, candidates of each and of their fusion.
 
-    `dense` says where vectors are searched, `sparse` how words are; `none` leaves that leg out. `legs` are further ones
-    by name. Ranks are fused as weight / (`rrf_k` + rank); a leg that takes longer than `leg_timeout_s` is left out. The
-    BM25 indexes of a process may take `bm25_cache_mb`, the chunks that it found last `chunk_cache_mb`. The dense store
-    `memory` keeps up to `memory_store_mb` of vectors, those of the tenants asked for last.
+    `dense` says where vectors are searched, `sparse` how words are; `none` leaves that leg out. `legs` are further
+    ones by name. Ranks are fused as weight / (`rrf_k` + rank); a leg that takes longer than `leg_timeout_s` is left
+    out. The BM25 indexes of a process, with what it remembers of questions' words, may take `bm25_cache_mb`, the
+    chunks that it found last `chunk_cache_mb`. The dense store `memory` keeps up to `memory_store_mb` of vectors,
+    those of the tenants asked for last.
 
     A tenant of up to `exact_limit` chunks is searched without a dense index. `filter_keys` are the keys of metadata
     that a call may filter by, beside doc_id, kind and title.

@@ -8,14 +8,17 @@ aligned with the Persian ones at the least cost (a weighted edit distance: Wagne
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_app.persian.packed import SPACE, PackedWords
-from rag_app.persian.spelling import Similar, SpellingIndex
+from rag_app.persian.spelling import Ngrams, SimilarToEach, SpellingIndex
 
 _CANDIDATES = 80
+_SHARED = 0.2  # Dice coefficient of the n-grams of consonants
+_NGRAMS = (2, 3)
 _LONGEST = 14  # letters that are compared
 
 # Latin spellings of one sound become one symbol; those in capitals stand for two letters.
@@ -125,32 +128,27 @@ class FinglishIndex:
     """
 
     def __init__(self, words: PackedWords) -> None:
-        self._words = words
         letters = _as_they_sound(words)
         owners = np.repeat(np.arange(len(words)), np.diff(words.bounds))
         persian = np.bincount(owners[_CODE_OF[letters] > 0], minlength=len(words)) == words.lengths
-        self._spelling = SpellingIndex(_skeletons(_CONSONANT[letters] * persian[owners], owners, persian), 2, 3)
+        self._spelling = SpellingIndex(_skeletons(_CONSONANT[letters] * persian[owners], owners, persian), *_NGRAMS)
         self.nbytes = self._spelling.nbytes
 
-    def candidates(self, word: str) -> Similar:
-        """Return the words that share some consonants with `word`, and how many of them."""
-        (found,) = self._spelling.similar([f"{_skeleton(sounds(word))}."], 0.2)
-        return found
-
-    def similarities(self, word: str, places: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return how well `word` writes each of the words at `places`.
-
-        It is 1 less the cost of the alignment over the mean cost of leaving out all letters of either word.
-        """
-        if not len(places):
-            return np.zeros(0)
-        words = self._words.take(places)
-        return _aligned([_SYMBOLS.get(symbol, 0) for symbol in sounds(word)[:_LONGEST]], words)
+    def candidates(self, asked: Ngrams) -> SimilarToEach:
+        """Return the words that share some of the `consonants` asked for, and how many of them."""
+        return self._spelling.similar_to_each(asked, _SHARED)
 
 
-def most_alike(found: Similar, counts: NDArray[np.int32], order: NDArray[np.uint64]) -> NDArray[np.intp]:
+def consonants(typed: Sequence[str]) -> Ngrams:
+    """Return the consonants of words in Latin letters, to be looked up in several indexes."""
+    return Ngrams([f"{_skeleton(sounds(word))}." for word in typed], range(_NGRAMS[0], _NGRAMS[1] + 1))
+
+
+def most_alike(
+    similarities: NDArray[np.float64], counts: NDArray[np.int32], order: NDArray[np.uint64]
+) -> NDArray[np.intp]:
     """Return which candidates to compare letter by letter: of equally similar ones the frequent, else by `order`."""
-    alike = found.similarities + 1e-3 * np.log1p(counts)
+    alike = similarities + 1e-3 * np.log1p(counts)
     if len(alike) <= _CANDIDATES:
         return np.arange(len(alike))
     (near,) = np.nonzero(alike >= np.partition(alike, -_CANDIDATES)[-_CANDIDATES])
@@ -192,8 +190,29 @@ def _skeletons(consonants: NDArray[np.uint16], owners: NDArray[np.intp], persian
     return PackedWords(units, bounds)
 
 
-def _aligned(symbols: list[int], words: PackedWords) -> NDArray[np.float64]:
-    """Return the similarity of the symbols to each of the words."""
+def sound_similarities(typed: Sequence[str], owners: NDArray[np.intp], words: PackedWords) -> NDArray[np.float64]:
+    """Return how well words in Latin letters write Persian ones.
+
+    It is 1 less the cost of the alignment over the mean cost of leaving out all letters of either word.
+
+    Args:
+        typed: the words in Latin letters.
+        owners: which of them each of `words` is compared with.
+        words: folded words.
+    """
+    if not len(words):
+        return np.zeros(0)
+    symbols = [[_SYMBOLS.get(symbol, 0) for symbol in sounds(word)[:_LONGEST]] for word in typed]
+    longest_first = sorted(range(len(typed)), key=lambda word: -len(symbols[word]))
+    ranks = np.argsort(longest_first)[owners]
+    order = np.argsort(ranks, kind="stable")
+    similarities = np.empty(len(words))
+    similarities[order] = _aligned([symbols[word] for word in longest_first], ranks[order], words.take(order))
+    return similarities
+
+
+def _aligned(typed: Sequence[Sequence[int]], owners: NDArray[np.intp], words: PackedWords) -> NDArray[np.float64]:
+    """Return the similarity of each of `words` to the symbols that are its owner's; those with the most come first."""
     lengths, positions = np.minimum(words.lengths, _LONGEST), words.positions()
     codes = _CODE_OF[_as_they_sound(words)]
     letters = np.zeros((lengths.max(), len(words)), dtype=np.int8)  # the n-th letters of all words side by side
@@ -201,12 +220,15 @@ def _aligned(symbols: list[int], words: PackedWords) -> NDArray[np.float64]:
     letters[positions[compared], np.repeat(np.arange(len(words)), lengths)] = codes[compared]
     left_out = _LEFT_OUT[letters]
     row = np.vstack([np.zeros(len(words)), np.cumsum(left_out, axis=0)])
-    for symbol in symbols:
-        above, row = row, np.empty_like(row)
-        row[0] = above[0] + _EXTRA_COST[symbol]
-        best = np.minimum(above[:-1] + _WRITTEN[letters, symbol], above[1:] + _EXTRA_COST[symbol])
+    most = row[lengths, np.arange(len(words))] + np.array([_EXTRA_COST[list(each)].sum() for each in typed])[owners]
+    for step in range(len(typed[0])):
+        left = [symbols[step] for symbols in typed if len(symbols) > step]
+        some = np.searchsorted(owners, len(left))  # the words whose owner has a symbol left
+        symbol = np.array(left)[owners[:some]]
+        above, extra = row[:, :some].copy(), _EXTRA_COST[symbol]
+        row[0, :some] += extra
+        best = np.minimum(above[:-1] + _WRITTEN[letters[:, :some], symbol], above[1:] + extra)
         for at in range(len(letters)):
-            row[at + 1] = np.minimum(best[at], row[at] + left_out[at])
-    most = _EXTRA_COST[symbols].sum() + np.where(letters > 0, left_out, 0).sum(axis=0)
-    similarities: NDArray[np.float64] = 1 - 2 * row[lengths, np.arange(len(words))] / most
-    return similarities
+            row[at + 1, :some] = np.minimum(best[at], row[at, :some] + left_out[at, :some])
+    aligned: NDArray[np.float64] = 1 - 2 * row[lengths, np.arange(len(words))] / most
+    return aligned

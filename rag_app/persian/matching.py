@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rag_app.persian.finglish import most_alike
 from rag_app.persian.inflection import possible_stems, stem
 from rag_app.persian.lexicon import Lexicon
-from rag_app.persian.spelling import Similar, SimilarToEach
+from rag_app.persian.spelling import SimilarToEach
 from rag_app.persian.weights import is_known
 from rag_app.persian.word_memory import Asked
 from rag_app.persian.words import Words
@@ -97,13 +97,11 @@ class WordMatcher:
             spelt.owners.tolist(), spelt.places.tolist(), (spelt.similarities**2).tolist(), strict=True
         ):
             found[owner][like] = similarity
-        for (word, joined, english), place, matches in zip(asked, places, found, strict=True):
+        self._add_sounds(asked, places, found)
+        for (word, joined, _), place, matches in zip(asked, places, found, strict=True):
             if word.isalpha():
                 _raise(matches, self.forms(word), _SAME_STEM)
-                if LATIN.fullmatch(word):
-                    if not (english and place is not None):  # else it is no Persian
-                        self._add_sounds(word, matches)
-                elif place is None and not is_known(word):
+                if place is None and not LATIN.fullmatch(word) and not is_known(word):
                     self._add_meant(word, matches)
             if place is not None:
                 matches[place] = 1.0
@@ -137,16 +135,38 @@ class WordMatcher:
     def _of_stem(self, stemmed: str) -> list[int]:
         return [place for place in self._words.of_stem(stemmed) if self._is_there(place)]
 
-    def _add_sounds(self, word: str, matches: dict[int, float]) -> None:
-        every = self._words.sharing_consonants(word)
-        held = self._are_there(every.places)
-        found = Similar(every.places[held], every.similarities[held])
-        places = found.places[most_alike(found, self._counts[found.places], self._words.hashes(found.places))]
-        for place, similarity in zip(
-            places.tolist(), self._words.sound_similarities(word, places).tolist(), strict=True
+    def _add_sounds(
+        self, asked: Sequence[Asked], places: Sequence[int | None], found: Sequence[dict[int, float]]
+    ) -> None:
+        """Let words in Latin letters stand for those that sound so; a word of the texts in English is no Persian."""
+        latin = [
+            at
+            for at, (each, place) in enumerate(zip(asked, places, strict=True))
+            if LATIN.fullmatch(each.word) and not (each.english and place is not None)
+        ]
+        if not latin:
+            return
+        typed = [asked[at].word for at in latin]
+        owners, likely = self._sounding_alike(typed)
+        similarities = self._words.sound_similarities(typed, owners, likely)
+        (alike,) = np.nonzero(similarities >= _SIMILAR_SOUND)
+        for owner, place, similarity in zip(
+            owners[alike].tolist(), likely[alike].tolist(), (similarities[alike] ** 2).tolist(), strict=True
         ):
-            if similarity >= _SIMILAR_SOUND:
-                _raise(matches, (place,), similarity**2)
+            _raise(found[latin[owner]], (place,), similarity)
+
+    def _sounding_alike(self, typed: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return which words to compare letter by letter with which of `typed`, as the numbers and places of both."""
+        every = self._words.sharing_consonants(typed)
+        (held,) = np.nonzero(self._are_there(every.places))
+        held = held[np.argsort(every.owners[held], kind="stable")]
+        owners, places, shared = every.owners[held], every.places[held], every.similarities[held]
+        counts, hashes = self._counts[places], self._words.hashes(places)
+        bounds = np.searchsorted(owners, np.arange(len(typed) + 1)).tolist()
+        likely = np.zeros(len(owners), np.bool_)
+        for first, last in pairwise(bounds):
+            likely[first + most_alike(shared[first:last], counts[first:last], hashes[first:last])] = True
+        return owners[likely], places[likely]
 
     def _add_meant(self, word: str, matches: dict[int, float]) -> None:
         """Take an unknown word for a form of one that is known, else for a slip."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +15,11 @@ _NO_LETTER = 254  # the code of letters that the list does not hold
 _COUNTED_TOGETHER = 1 << 14  # a count for each word of the list; more than a processor's cache holds would be slower
 
 
-class Similar(NamedTuple):
-    """Words by their place in the list, and how similar each is, above 0 to 1."""
-
-    places: NDArray[np.intp]
-    similarities: NDArray[np.float64]
-
-
 class SimilarToEach(NamedTuple):
-    """Words that are similar to several: `similarities[n]` is that of `places[n]` to the one at `owners[n]`."""
+    """Words of a list that are similar to some: `similarities[n]` is that of `places[n]` to the one at `owners[n]`.
+
+    Similarities are above 0, at most 1.
+    """
 
     owners: NDArray[np.intp]
     places: NDArray[np.intp]
@@ -63,8 +59,7 @@ class SpellingIndex:
     """
 
     def __init__(self, words: PackedWords, smallest: int, largest: int) -> None:
-        self._sizes_of_ngrams = range(smallest, largest + 1)
-        ngrams, places = _ngrams(words, self._sizes_of_ngrams)
+        ngrams, places = _ngrams(words, range(smallest, largest + 1))
         starts = np.flatnonzero(np.r_[True, ngrams[1:] != ngrams[:-1]][: len(ngrams)])
         self._letters = np.unique(np.append(ngrams.view(np.uint16), 0).astype(np.uint16))  # 0 is behind a short n-gram
         coded = self._coded(ngrams[starts])
@@ -85,14 +80,8 @@ class SpellingIndex:
         codes[self._letters[np.minimum(codes, len(self._letters) - 1)] != units] = _NO_LETTER
         return codes.view(np.uint32)
 
-    def similar(self, words: Sequence[str], threshold: float) -> list[Similar]:
-        """Return for each of `words` those of the list with a Dice coefficient of n-grams of at least `threshold`."""
-        found = self.similar_to_each(Ngrams(words, self._sizes_of_ngrams), threshold)
-        bounds = np.searchsorted(found.owners, np.arange(len(words) + 1)).tolist()
-        return [Similar(found.places[first:last], found.similarities[first:last]) for first, last in pairwise(bounds)]
-
     def similar_to_each(self, asked: Ngrams, threshold: float) -> SimilarToEach:
-        """Return what `similar` does for the words with the n-grams `asked`, in the order of those words."""
+        """Return the words with a Dice coefficient of n-grams of at least `threshold` to each of those `asked`."""
         coded = self._coded(asked.values)
         found = np.searchsorted(self._ngrams, coded)
         known = self._ngrams[found] == coded

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import chain, pairwise
+from itertools import chain, count, pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ _MOST_MATCHES = 64
 _MOST_WORDS = 500  # of a question; a longer text is searched by these, as each costs time
 _SHORTEST_PART = 2
 _LONGEST = 64  # letters of a word that is taken apart; only one of many half-spaces is longer
-_REMEMBERED = 0.5  # of the memory of the words, for what words of questions were found to stand for
+_NUMBERS = count()
+_FORGETFUL = WordMemory(0)
 
 
 class Vocabulary:
@@ -40,9 +41,17 @@ class Vocabulary:
         counts: in how many texts each occurs; one of no text counts only if the lexicon has it.
         texts: how many texts there are.
         lexicon: synonyms and courtesies; none if None.
+        memory: of what words of questions stand for; None if none are to be asked again.
     """
 
-    def __init__(self, words: Words, counts: NDArray[np.int32], texts: int, lexicon: Lexicon | None = None) -> None:
+    def __init__(
+        self,
+        words: Words,
+        counts: NDArray[np.int32],
+        texts: int,
+        lexicon: Lexicon | None = None,
+        memory: WordMemory | None = None,
+    ) -> None:
         self._analyzer = PersianAnalyzer()
         self._lexicon = lexicon or Lexicon()
         self.words = words
@@ -51,8 +60,8 @@ class Vocabulary:
         self._text_count = texts
         self._rarest = math.log(2 * texts + 2)
         self._matcher = WordMatcher(words, counts, self._lexicon)
-        self._own_nbytes = counts.nbytes + words.nbytes_beyond(self._lexicon.words)
-        self._memory = WordMemory(int(_REMEMBERED * self._own_nbytes))
+        self._number = next(_NUMBERS)
+        self._memory = memory or _FORGETFUL
 
     @classmethod
     def of_counts(cls, texts_with: Mapping[str, int], texts: int, lexicon: Lexicon | None = None) -> Vocabulary:
@@ -72,13 +81,8 @@ class Vocabulary:
 
     @property
     def nbytes(self) -> int:
-        """The memory of what it does not share with the lexicon, in bytes, and of what it may come to remember."""
-        return self._own_nbytes + self.to_remember
-
-    @property
-    def to_remember(self) -> int:
-        """The memory set aside for what words of questions were found to stand for, in bytes."""
-        return self._memory.max_bytes
+        """The memory of what it does not share with the lexicon, in bytes."""
+        return self.counts.nbytes + self.words.nbytes_beyond(self._lexicon.words)
 
     def read(self, question: str) -> Reading:
         """Return the question's words, of a very long one the first, with what they may stand for.
@@ -142,12 +146,13 @@ class Vocabulary:
 
     def _understood(self, asked: Sequence[Asked]) -> list[Understood]:
         """Return what each word stands for, remembered or found."""
-        known = {each: understood for each in asked if (understood := self._memory.get(each)) is not None}
-        new = [each for each in dict.fromkeys(asked) if each not in known]
+        remembered = {each: self._memory.get(self._number, each) for each in asked}
+        known = {each: understood for each, understood in remembered.items() if understood is not None}
+        new = [each for each in remembered if each not in known]
         if new:
             found = dict(zip(new, self._find(new), strict=True))
             for each, understood in found.items():
-                self._memory.keep(each, understood)
+                self._memory.keep(self._number, each, understood)
             known |= found
         return [known[each] for each in asked]
 

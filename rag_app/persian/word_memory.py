@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MATCH = np.dtype([("place", np.int32), ("similarity", np.float64)])
-_BYTES_OF_ENTRY = 350  # of its objects and the place in the dictionary, beside the letters and the matches
+_BYTES_OF_ENTRY = 520  # of its objects and the place in the dictionary, beside the letters and the matches
 
 
 class Asked(NamedTuple):
@@ -42,37 +43,50 @@ class Understood(NamedTuple):
     matches: NDArray[Any]
 
 
-class WordMemory:
-    """What was understood; the oldest is forgotten first. The customers of a tenant ask in the same words.
+class _Entry(NamedTuple):
+    weight: float
+    meant: str
+    matches: bytes  # an array is 80 bytes larger
+    nbytes: int
 
-    Threads may share it.
+
+class WordMemory:
+    """What words were understood as in vocabularies, which have numbers; those used least recently are forgotten first.
+
+    The customers of a tenant ask in the same words. Threads may share it.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._nbytes = 0
-        self._understood: dict[Asked, tuple[float, str, bytes]] = {}
-        self._keeping = Lock()
+        self._entries: OrderedDict[tuple[int, Asked], _Entry] = OrderedDict()
+        self._lock = Lock()
 
-    def get(self, asked: Asked) -> Understood | None:
+    @property
+    def nbytes(self) -> int:
+        """The memory that is held, in bytes, about."""
+        return self._nbytes
+
+    def get(self, vocabulary: int, asked: Asked) -> Understood | None:
         """Return what a word was understood as; None if that is not remembered."""
-        known = self._understood.get(asked)
-        return Understood(*known[:2], np.frombuffer(known[2], MATCH)) if known is not None else None
+        with self._lock:
+            known = self._entries.get((vocabulary, asked))
+            if known is None:
+                return None
+            self._entries.move_to_end((vocabulary, asked))
+        return Understood(known.weight, known.meant, np.frombuffer(known.matches, MATCH))
 
-    def keep(self, asked: Asked, understood: Understood) -> None:
+    def keep(self, vocabulary: int, asked: Asked, understood: Understood) -> None:
         """Remember what a word was understood as."""
         weight, meant, matches = understood
-        with self._keeping:
-            if asked in self._understood:
-                return
-            self._understood[asked] = weight, meant, matches.tobytes()  # an array is 80 bytes larger
-            self._nbytes += self._nbytes_of(asked)
-            while self._nbytes > self.max_bytes:
-                oldest = next(iter(self._understood))
-                self._nbytes -= self._nbytes_of(oldest)
-                del self._understood[oldest]
-
-    def _nbytes_of(self, asked: Asked) -> int:
-        _, meant, matches = self._understood[asked]
         letters = {asked.word, meant, *asked.joined}
-        return _BYTES_OF_ENTRY + len(matches) + sum(map(sys.getsizeof, letters)) + 50 * len(asked.joined)
+        nbytes = _BYTES_OF_ENTRY + matches.nbytes + sum(map(sys.getsizeof, letters)) + 50 * len(asked.joined)
+        if nbytes > self._max_bytes:
+            return
+        with self._lock:
+            if (vocabulary, asked) in self._entries:
+                return
+            self._entries[vocabulary, asked] = _Entry(weight, meant, matches.tobytes(), nbytes)
+            self._nbytes += nbytes
+            while self._nbytes > self._max_bytes:
+                self._nbytes -= self._entries.popitem(last=False)[1].nbytes

@@ -9,10 +9,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_app.persian.finglish import FinglishIndex
+from rag_app.persian.finglish import FinglishIndex, consonants, sound_similarities
 from rag_app.persian.inflection import stem
 from rag_app.persian.packed import PackedWords, hash_of
-from rag_app.persian.spelling import Ngrams, Similar, SimilarToEach, SpellingIndex
+from rag_app.persian.spelling import Ngrams, SimilarToEach, SpellingIndex
 
 NGRAMS = (2, 4)
 _T = TypeVar("_T", bound=np.generic)
@@ -100,12 +100,7 @@ class Words(Mapping[str, int]):
 
     def texts(self, places: NDArray[np.intp]) -> list[str]:
         """Return the words at `places`, which rise."""
-        texts: list[str] = []
-        for layer, offset in self._placed:
-            first, last = np.searchsorted(places, (offset, offset + len(layer)))
-            if first < last:
-                texts += layer.words.take(places[first:last] - offset).unpacked()
-        return texts
+        return [text for part in self._taken(places) for text in part.unpacked()]
 
     def find(self, words: Iterable[str]) -> NDArray[np.int32]:
         """Return the place of each of `words`, -1 for those that are not there."""
@@ -131,21 +126,38 @@ class Words(Mapping[str, int]):
     def spelt_like(self, words: Sequence[str], threshold: float) -> SimilarToEach:
         """Return those with a Dice coefficient of n-grams of at least `threshold` to any of `words`."""
         asked = Ngrams(words, range(NGRAMS[0], NGRAMS[1] + 1))
-        found = [(layer.spelling.similar_to_each(asked, threshold), offset) for layer, offset in self._placed]
-        return SimilarToEach.joined([each._replace(places=each.places + offset) for each, offset in found])
+        return self._joined([layer.spelling.similar_to_each(asked, threshold) for layer in self._layers])
 
-    def sharing_consonants(self, word: str) -> Similar:
-        """Return those that share some consonants with a word in Latin letters."""
-        return self._joined([layer.finglish.candidates(word) for layer in self._layers])
+    def sharing_consonants(self, typed: Sequence[str]) -> SimilarToEach:
+        """Return those that share some consonants with each word in Latin letters, and how many of them."""
+        asked = consonants(typed)
+        return self._joined([layer.finglish.candidates(asked) for layer in self._layers])
 
-    def sound_similarities(self, word: str, places: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return how well a word in Latin letters writes those at `places` (see `FinglishIndex`)."""
-        return self._of_each(places, np.float64, lambda layer, own: layer.finglish.similarities(word, own))
+    def sound_similarities(
+        self, typed: Sequence[str], owners: NDArray[np.intp], places: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return how well words in Latin letters, `typed[owners[n]]`, write those at `places[n]`."""
+        order = np.argsort(places)
+        parts = self._taken(places[order])
+        similarities = np.zeros(len(places))
+        if parts:
+            similarities[order] = sound_similarities(typed, owners[order], PackedWords.joined(parts))
+        return similarities
 
-    def _joined(self, found: Sequence[Similar]) -> Similar:
+    def _joined(self, found: Sequence[SimilarToEach]) -> SimilarToEach:
         """Return as one what was found in each layer."""
-        places = [similar.places + offset for similar, (_, offset) in zip(found, self._placed, strict=True)]
-        return Similar(np.concatenate(places), np.concatenate([similar.similarities for similar in found]))
+        return SimilarToEach.joined(
+            [each._replace(places=each.places + offset) for each, (_, offset) in zip(found, self._placed, strict=True)]
+        )
+
+    def _taken(self, places: NDArray[np.intp]) -> list[PackedWords]:
+        """Return the words at `places`, which rise, layer by layer."""
+        parts = []
+        for layer, offset in self._placed:
+            first, last = np.searchsorted(places, (offset, offset + len(layer)))
+            if first < last:
+                parts.append(layer.words.take(places[first:last] - offset))
+        return parts
 
     def _of_each(
         self, places: NDArray[np.intp], kind: type[_T], read: Callable[[_Layer, NDArray[np.intp]], NDArray[_T]]

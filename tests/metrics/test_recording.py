@@ -141,11 +141,12 @@ def test_what_a_process_caches_is_told_in_bytes(app: RagApp, tenant: str) -> Non
 
     app.ingest([{"id": "m1", "text": "ارسال سفارش سه روز طول می‌کشد."}], tenant=tenant)
     assert app.retrieve("ارسال سفارش", tenant=tenant).nodes
-    chunks, indexes = told("chunks"), told("bm25_index")
+    chunks, indexes, words = told("chunks"), told("bm25_index"), told("words")
     app.ingest([{"id": "m2", "text": "پرداخت سفارش در محل ممکن است."}], tenant=tenant)
     assert app.retrieve("پرداخت سفارش", tenant=tenant).nodes
     assert told("chunks") > chunks > 1000
     assert told("bm25_index") > indexes > 1000
+    assert told("words") > words > 1000
 
 
 def test_a_cache_has_both_outcomes_from_the_start(gained: Gained) -> None:

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from rag_app.persian import PersianAnalyzer
 from rag_app.persian import finglish as module
-from rag_app.persian.finglish import FinglishIndex, most_alike, sounds
+from rag_app.persian.finglish import FinglishIndex, consonants, most_alike, sound_similarities, sounds
 from rag_app.persian.packed import PackedWords
-from rag_app.persian.spelling import Similar
 from tests.conftest import INSTITUTE
 
 SPELLINGS = {
@@ -44,10 +43,14 @@ def corpus() -> list[str]:
 
 
 def found(words: list[str], typed: str, threshold: float) -> dict[str, float]:
-    index = FinglishIndex(PackedWords.of(words))
-    places = index.candidates(typed).places
-    similarities = zip(places.tolist(), index.similarities(typed, places).tolist(), strict=True)
-    return {words[place]: similarity for place, similarity in similarities if similarity >= threshold}
+    packed = PackedWords.of(words)
+    owners, places, _ = FinglishIndex(packed).candidates(consonants([typed]))
+    similarities = sound_similarities([typed], owners, packed.take(places)).tolist()
+    return {
+        words[place]: similarity
+        for place, similarity in zip(places.tolist(), similarities, strict=True)
+        if similarity >= threshold
+    }
 
 
 @pytest.mark.parametrize(("word", "typed"), [(word, one) for word, many in SPELLINGS.items() for one in many.split()])
@@ -83,17 +86,29 @@ def test_only_what_is_similar_enough_is_found() -> None:
     assert len(alike) > len(found(corpus(), "ghesti", 0.7)) > 0
 
 
+def test_words_that_are_compared_at_once_are_as_alike_as_each_by_itself() -> None:
+    words = PackedWords.of(corpus())
+    typed = ["shahrie", "q", "mikhamkharidkonam", "ghesti", ""]
+    owners = np.tile(np.arange(len(typed)), 20)
+    places = np.random.default_rng(0).integers(len(words), size=len(owners))
+    alone = [
+        sound_similarities([typed[owner]], np.zeros(1, np.intp), words.take(np.array([place])))[0]
+        for owner, place in zip(owners, places, strict=True)
+    ]
+    assert sound_similarities(typed, owners, words.take(places)).tolist() == pytest.approx(alone)
+
+
 def test_of_many_candidates_the_frequent_ones_are_looked_at() -> None:
     words = [f"قسط{letter}{other}" for letter in "ابپتجچحخدرزس" for other in "شصضطظفقکگلمن"]
-    alike = FinglishIndex(PackedWords.of(words)).candidates("ghest")
-    counts = np.ones(len(alike.places), dtype=np.int64)
+    alike = FinglishIndex(PackedWords.of(words)).candidates(consonants(["ghest"])).similarities
+    counts = np.ones(len(alike), dtype=np.int64)
     counts[100] = 10**6
     order = np.arange(len(counts), dtype=np.uint64)[::-1]
     chosen = most_alike(alike, counts, order)
     assert 100 in chosen
     assert len(chosen) == 80 < len(counts)
     shuffled = np.random.default_rng(0).permutation(len(counts))
-    again = most_alike(Similar(alike.places[shuffled], alike.similarities[shuffled]), counts[shuffled], order[shuffled])
+    again = most_alike(alike[shuffled], counts[shuffled], order[shuffled])
     assert set(shuffled[again]) == set(chosen)
 
 

@@ -4,9 +4,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.persian.packed import PackedWords
-from rag_app.persian.spelling import SpellingIndex
+from rag_app.persian.spelling import Ngrams, SpellingIndex
 
 WORDS = st.text(alphabet="ابپتک1", max_size=7)
+
+
+def similar(
+    words: list[str], asked: list[str], threshold: float, smallest: int = 2, largest: int = 4
+) -> list[dict[int, float]]:
+    """Return for each word asked for the places of those like it, with the similarities."""
+    index = SpellingIndex(PackedWords.of(words), smallest, largest)
+    found = index.similar_to_each(Ngrams(asked, range(smallest, largest + 1)), threshold)
+    by_word: list[dict[int, float]] = [{} for _ in asked]
+    for owner, place, similarity in zip(*map(np.ndarray.tolist, found), strict=True):
+        by_word[owner][place] = similarity
+    return by_word
 
 
 def grams(word: str, smallest: int, largest: int) -> set[str]:
@@ -29,11 +41,8 @@ def dice(one: str, other: str, smallest: int, largest: int) -> float:
 def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
     words: list[str], asked: list[str], sizes: tuple[int, int]
 ) -> None:
-    found = SpellingIndex(PackedWords.of(words), *sizes).similar(asked, 0.3)
-    assert len(found) == len(asked)
-    for word, (places, similarities) in zip(asked, found, strict=True):
+    for word, got in zip(asked, similar(words, asked, 0.3, *sizes), strict=True):
         expected = {place: dice(word, other, *sizes) for place, other in enumerate(words)}
-        got = dict(zip(places.tolist(), similarities.tolist(), strict=True))
         assert got == pytest.approx({place: value for place, value in expected.items() if value >= 0.3})
 
 
@@ -42,27 +51,24 @@ def test_the_similarity_is_the_dice_coefficient_of_the_ngrams(
 def test_a_list_of_many_letters_is_searched_too(words: list[str]) -> None:
     words = [word for word in words if all("\0" < letter < "\uffff" for letter in word)]
     letters = [chr(code) for code in range(0x4E00, 0x4E00 + 300)]
-    found = SpellingIndex(PackedWords.of([*words, *letters]), 2, 4).similar([*words, *letters[::99]], 0.3)
-    for word, (places, similarities) in zip([*words, *letters[::99]], found, strict=True):
+    asked = [*words, *letters[::99]]
+    for word, got in zip(asked, similar([*words, *letters], asked, 0.3), strict=True):
         expected = {place: dice(word, other, 2, 4) for place, other in enumerate([*words, *letters])}
-        got = dict(zip(places.tolist(), similarities.tolist(), strict=True))
         assert got == pytest.approx({place: value for place, value in expected.items() if value >= 0.3})
 
 
 def test_letters_that_the_list_does_not_hold_are_like_nothing() -> None:
-    ((places, _),) = SpellingIndex(PackedWords.of(["کتاب"]), 2, 4).similar(["qwer"], 0.01)
-    assert len(places) == 0
+    assert similar(["کتاب"], ["qwer"], 0.01) == [{}]
 
 
 def test_a_misspelt_word_is_nearest_to_the_right_one() -> None:
     words = ["استرداد", "استاد", "داستان", "امداد", "شهریه"]
-    ((places, similarities),) = SpellingIndex(PackedWords.of(words), 2, 4).similar(["استراداد"], 0.3)
-    assert words[places[np.argmax(similarities)]] == "استرداد"
-    assert 4 not in places
+    (found,) = similar(words, ["استراداد"], 0.3)
+    assert words[max(found, key=lambda place: found[place])] == "استرداد"
+    assert 4 not in found
 
 
 @pytest.mark.parametrize("words", [[], [""], ["", ""]])
 def test_nothing_is_like_nothing(words: list[str]) -> None:
-    for places, similarities in SpellingIndex(PackedWords.of(words), 2, 4).similar(["قسط", ""], 0.01):
-        assert len(places) == len(similarities) == 0
-    assert SpellingIndex(PackedWords.of(["قسط"]), 2, 4).similar([], 0.3) == []
+    assert similar(words, ["قسط", ""], 0.01) == [{}, {}]
+    assert similar(["قسط"], [], 0.3) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rag_app.persian import Lexicons, PersianAnalyzer, Vocabulary
 from rag_app.persian.lexicon import Lexicon
-from rag_app.persian.word_memory import Asked
+from rag_app.persian.word_memory import Asked, WordMemory
 from rag_app.schema import QueryWord, Reading
 
 ANALYZER = PersianAnalyzer()
@@ -24,10 +24,12 @@ TEXTS = [
 NUMBERS = st.integers(0, 10**9)
 
 
-def vocabulary(*texts: str, lexicon: Lexicon | None = None) -> Vocabulary:
+def vocabulary(*texts: str, lexicon: Lexicon | None = None, memory: WordMemory | None = None) -> Vocabulary:
     made = Vocabulary.of_texts([ANALYZER.tokens(text) for text in texts])
     counts = {word: made._matcher.count(word) for word in made.words}
-    return Vocabulary.of_counts(counts, len(texts), lexicon) if lexicon is not None else made
+    if lexicon is not None:
+        made = Vocabulary.of_counts(counts, len(texts), lexicon)
+    return made if memory is None else Vocabulary(made.words, made.counts, len(texts), lexicon, memory)
 
 
 @cache
@@ -37,7 +39,7 @@ def sample() -> Vocabulary:
 
 @cache
 def of_a_tenant() -> Vocabulary:
-    return vocabulary(*TEXTS, lexicon=Lexicons().of("t"))
+    return vocabulary(*TEXTS, lexicon=Lexicons().of("t"), memory=WordMemory(1_000_000))
 
 
 def only(reading: Reading) -> QueryWord:
@@ -210,14 +212,13 @@ ASKED = ["شهریه", "ارسل", "کتب", "shahrie", "book", "استرادا�
 @given(st.lists(st.sampled_from(ASKED), max_size=8))
 def test_what_was_asked_before_changes_nothing(words: list[str]) -> None:
     fresh = vocabulary(*TEXTS, lexicon=Lexicons().of("t"))
-    fresh._memory.max_bytes = 0
     read, expected = of_a_tenant().read(" ".join(words)), fresh.read(" ".join(words))
     assert read == expected
     assert [list(word.matches) for word in read.words] == [list(word.matches) for word in expected.words]
 
 
 def test_what_a_word_may_stand_for_is_found_once_for_what_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = vocabulary(*TEXTS)
+    made = vocabulary(*TEXTS, memory=WordMemory(1_000_000))
     looked_for: list[str] = []
     matches = made._matcher.matches
 
@@ -229,6 +230,14 @@ def test_what_a_word_may_stand_for_is_found_once_for_what_stands_beside_it(monke
     for question in ("ارسال کتاب", "ارسال کتاب کتاب", "پست کتاب", "ثبت کتاب", "نام", "ثبت نام"):
         made.read(question)
     assert looked_for == ["ارسال", "کتاب", "پست", "ثبت", "نام", "ثبت", "نام"]  # together they are another word
+
+
+def test_what_one_vocabulary_found_is_not_anothers_though_they_share_a_memory() -> None:
+    memory = WordMemory(1_000_000)
+    book, post = (vocabulary(text, memory=memory) for text in ("کتاب", "پست"))
+    for _ in range(2):
+        assert only(book.read("کتاب")).matches == {"کتاب": 1.0}
+        assert only(post.read("کتاب")).matches == {}
 
 
 ARABIC = str.maketrans("کیه", "كية")

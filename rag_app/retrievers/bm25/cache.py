@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from rag_app import metrics
 from rag_app.logs import get_logger
 from rag_app.persian import Lexicons
+from rag_app.persian.word_memory import WordMemory
 from rag_app.retrievers.bm25.index import TenantBM25Retriever
 from rag_app.schema import Reading, RetrievalQuery
 from rag_app.storage import ChunkReader
@@ -22,6 +23,7 @@ _CHANGED_SHARE = 0.05  # of the chunks; past it what changed is worth an index t
 _BYTES_OF_ENTRY = 300
 _QUICK_CHUNKS, _QUICK_CHARACTERS = 20_000, 300  # with fewer, reading and searching take a few milliseconds
 T = TypeVar("T")
+_REMEMBERED = 0.15  # of the memory, for what words of questions were found to stand for
 _ALLOCATED = 1.1  # bytes of the process for each of an index, as memory is given out in blocks
 
 
@@ -43,13 +45,15 @@ class _Entry(NamedTuple):
 class BM25Indexes:
     """The tenants' BM25 indexes: as new as a tenant's generation; the least recently used are dropped first.
 
+    Beside them is remembered what words of questions were found to stand for.
+
     The index of a large tenant takes in what changed, in milliseconds; when much has changed, it is built anew beside.
 
     Args:
         reader: where the tokens are.
         lexicons: the tenants' synonyms and courtesies.
         similarity_top_k: the most chunks that a query gets.
-        max_bytes: how much memory the indexes may hold together; a single one may hold more.
+        max_bytes: how much memory all may hold together; a single index may hold more.
     """
 
     def __init__(
@@ -63,7 +67,8 @@ class BM25Indexes:
         self._reader = reader
         self._lexicons = lexicons
         self._similarity_top_k = similarity_top_k
-        self._max_bytes = max_bytes
+        self._memory = WordMemory(int(_REMEMBERED * max_bytes))
+        self._max_bytes = max_bytes - int(_REMEMBERED * max_bytes)
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._nbytes = 0
         self._told_of_limit = False
@@ -99,7 +104,13 @@ class BM25Indexes:
     async def aread(self, query: RetrievalQuery) -> Reading | None:
         """Return what the question means among the words of the tenant's texts; None for a tenant without chunks."""
         index = await self.aget(query.tenant, query.generation)
-        return await beside_others(index, _read, query) if index is not None else None
+        if index is None:
+            return None
+        before = self._memory.nbytes
+        reading = await beside_others(index, _read, query)
+        if self._memory.nbytes != before:
+            metrics.cache_holds("words", self._memory.nbytes)
+        return reading
 
     def _refresh(self, tenant: str) -> asyncio.Task[_Entry]:
         """Return the refresh of the tenant's index that is running, else begin one."""
@@ -124,7 +135,9 @@ class BM25Indexes:
         if not chunks:
             return _Built(generation, None)
         lexicon, most = self._lexicons.of(tenant), self._similarity_top_k
-        index = await asyncio.to_thread(TenantBM25Retriever, chunks, lexicon, similarity_top_k=most)
+        index = await asyncio.to_thread(
+            TenantBM25Retriever, chunks, lexicon, similarity_top_k=most, memory=self._memory
+        )
         return _Built(generation, index)
 
     async def _achanged(self, tenant: str) -> _Entry | None:
@@ -169,7 +182,7 @@ class BM25Indexes:
         if self._nbytes > self._max_bytes and not self._told_of_limit:
             self._told_of_limit = True
             logger.warning(
-                "bm25: the index of one tenant takes %.0f MB, more than retrieval.bm25_cache_mb allows for all (%.0f): "
+                "bm25: the index of one tenant takes %.0f MB, more than retrieval.bm25_cache_mb leaves for all (%.0f): "
                 "no other is kept beside it",
                 self._nbytes / 1e6,
                 self._max_bytes / 1e6,

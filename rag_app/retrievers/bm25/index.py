@@ -14,6 +14,7 @@ from llama_index.retrievers.bm25 import BM25Retriever
 from rag_app.persian import Vocabulary
 from rag_app.persian.lexicon import Lexicon
 from rag_app.persian.matches import placed
+from rag_app.persian.word_memory import WordMemory
 from rag_app.retrievers.bm25.counting import count_words
 from rag_app.retrievers.bm25.segment import Asked, Segment
 from rag_app.schema import Reading, RetrievalQuery
@@ -38,14 +39,24 @@ class TenantBM25Retriever(BM25Retriever):
     Args:
         chunks: at least one chunk's tokens, those of a parent side by side.
         lexicon: the tenant's synonyms and courtesies.
+        similarity_top_k: the most chunks that a query gets.
+        memory: of what words of questions stand for, which indexes may share; None for none.
 
     Attributes:
         vocabulary: reads questions by the words of the chunks.
         changed: how many chunks changed since the index was built whole.
     """
 
-    def __init__(self, chunks: Sequence[ChunkTokens], lexicon: Lexicon | None = None, *, similarity_top_k: int) -> None:
+    def __init__(
+        self,
+        chunks: Sequence[ChunkTokens],
+        lexicon: Lexicon | None = None,
+        *,
+        similarity_top_k: int,
+        memory: WordMemory | None = None,
+    ) -> None:
         self._lexicon = lexicon or Lexicon()
+        self._memory = memory
         counts = count_words([chunk.tokens for chunk in chunks])
         words = self._lexicon.words.with_more(counts.words)
         self._main = Segment(chunks, counts, words.places(counts.hashes), words)
@@ -59,7 +70,7 @@ class TenantBM25Retriever(BM25Retriever):
             stemmer=_NO_STEMMER,
         )
         self.similarity_top_k = similarity_top_k  # the chunks may become more
-        self.vocabulary = Vocabulary(words, self._main.chunks_with(), len(chunks), self._lexicon)
+        self.vocabulary = Vocabulary(words, self._main.chunks_with(), len(chunks), self._lexicon, memory)
 
     def __len__(self) -> int:
         return len(self._main) - int(self._void.sum()) + (len(self._newer) if self._newer is not None else 0)
@@ -85,7 +96,7 @@ class TenantBM25Retriever(BM25Retriever):
             changed._newer = Segment(changes.chunks, counts, words.places(counts.hashes), words)
             chunks_with += changed._newer.chunks_with()
         changed.changed = int(changed._void.sum()) + len(changes.chunks)
-        changed.vocabulary = Vocabulary(words, chunks_with, len(changed), self._lexicon)
+        changed.vocabulary = Vocabulary(words, chunks_with, len(changed), self._lexicon, self._memory)
         return changed if len(changed) else None
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

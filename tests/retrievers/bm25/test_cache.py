@@ -198,10 +198,10 @@ async def test_empty_tenants_take_memory_too_and_leave_it() -> None:
     one = await nbytes_of("nobody 1")
     assert one > 0
     reader = MemoryReader()
-    indexes = indexes_of(reader, max_bytes=10 * one)
+    indexes = indexes_of(reader, max_bytes=12 * one)
     for number in range(10, 40):
         assert await indexes.aget(f"nobody {number % 100}", 0) is None
-    assert 8 * one < indexes.nbytes <= 10 * one
+    assert 8 * one < indexes.nbytes <= 12 * one
     assert len(reader.reads) == 30
     await indexes.aget("nobody 39", 0)
     assert len(reader.reads) == 30
@@ -216,6 +216,17 @@ async def test_an_index_that_is_replaced_counts_once() -> None:
     before = indexes.nbytes
     await indexes.aget("t", reader.write("t", "d1", ["ارسال سفارش با پست شعبه 1"]))
     assert indexes.nbytes == before
+
+
+async def test_words_of_questions_are_remembered_within_the_memory_that_all_tenants_share() -> None:
+    limit = int(3 * await nbytes_of("t"))
+    indexes = indexes_of(reader_of(*"tu"), max_bytes=limit)
+    for number in range(256):
+        for tenant in "tu":
+            await indexes.aread(RetrievalQuery(f"پست {LETTERS[number % 16]}{LETTERS[number // 16]}", tenant=tenant))
+    remembered = indexes._memory.nbytes
+    assert 0.1 * limit < remembered <= 0.15 * limit
+    assert remembered + indexes.nbytes <= limit
 
 
 async def test_one_index_larger_than_the_limit_serves_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:

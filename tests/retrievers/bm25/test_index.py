@@ -216,9 +216,8 @@ def test_with_changes_it_reads_and_finds_what_one_built_anew_does(
         assert sorted(found.values(), reverse=True) == list(found.values())
 
 
-# Prints what an index of so many chunks holds by its own account and by Python's, built whole and then changed, before
-# it has remembered anything of questions, for which it has set memory aside. In a process of its own, where no other
-# thread makes anything meanwhile; the first index is for what is loaded once.
+# Prints what an index of so many chunks holds by its own account and by Python's, built whole and then changed. In a
+# process of its own, where no other thread makes anything meanwhile; the first index is for what is loaded once.
 BYTES = """
 import gc, sys, tracemalloc
 import numpy as np
@@ -240,10 +239,10 @@ for count in map(int, sys.argv[1:]):
     tracemalloc.start()
     index = TenantBM25Retriever(chunks, LEXICON, similarity_top_k=15)
     gc.collect()
-    print(index.nbytes - index.vocabulary.to_remember, tracemalloc.get_traced_memory()[0])
+    print(index.nbytes, tracemalloc.get_traced_memory()[0])
     index = index.with_changes(changed(chunks, {each.doc_id for each in chunks}))
     gc.collect()
-    print(index.nbytes - index.vocabulary.to_remember, tracemalloc.get_traced_memory()[0])
+    print(index.nbytes, tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
 """
 
