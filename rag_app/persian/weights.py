@@ -11,8 +11,8 @@ from rag_app.persian.inflection import light_verbs, verb_forms
 STOP_WORD_IDF = 1.0
 SMALL_WORD_IDF = 2.0
 _AFFIXES = frozenset(("می", "نمی", "ها", "های", "هایی", "تر", "ترین", "ام", "ات", "اش", "ای"))
-
-
+# Stop words by hazm's counts of news, but they tell one term, one size, one king from the next. «یک» is an article too.
+_NUMERALS = frozenset(fold("دو سه چهار پنج شش سی اول دوم سوم چهارم نخست اولین نخستین آخرین").split())
 # What questions are made of whatever they ask for, as people write it.
 _SMALL_WORDS = frozenset(
     fold(
@@ -32,7 +32,7 @@ def _stop_words() -> frozenset[str]:
 
     words = _AFFIXES.union(hazm_data("stopwords.dat"), ENGLISH_STOP_WORDS)
     pairs = [line.split(" ") for line in hazm_data("iwords.dat")]
-    return words.union(pair[0] for pair in pairs if pair[-1] in words)
+    return words.union(pair[0] for pair in pairs if pair[-1] in words) - _NUMERALS
 
 
 def idf(word: str) -> float:

@@ -232,6 +232,12 @@ def test_what_a_word_may_stand_for_is_found_once_for_what_stands_beside_it(monke
     assert looked_for == ["ارسال", "کتاب", "پست", "ثبت", "نام", "ثبت", "نام"]  # together they are another word
 
 
+def test_one_term_is_told_from_the_next() -> None:
+    made = vocabulary("شهریه ترم اول", "شهریه ترم دوم", "شهریه ترم سوم", "شهریه ترم با ترم", "ثبت نام ترم")
+    weights = {word.typed: word.weight for word in made.read("شهریه ترم دوم با").words}
+    assert weights["دوم"] > 4 * weights["با"]
+
+
 def test_what_one_vocabulary_found_is_not_anothers_though_they_share_a_memory() -> None:
     memory = WordMemory(1_000_000)
     book, post = (vocabulary(text, memory=memory) for text in ("کتاب", "پست"))

@@ -20,6 +20,11 @@ def test_a_word_that_says_what_is_asked_tells_more_than_a_small_one(word: str) -
     assert STOP_WORD_IDF < SMALL_WORD_IDF < idf(word) <= RAREST_IDF
 
 
+@pytest.mark.parametrize("word", ["دوم", "سوم", "اولین", "سه", "شش"])
+def test_a_number_in_words_tells_more_than_a_small_word(word: str) -> None:
+    assert idf(word) > SMALL_WORD_IDF
+
+
 def test_a_rarer_word_tells_more() -> None:
     assert SMALL_WORD_IDF < idf("کشور") < idf("کلاس") < idf("شهریه") < idf("قرنطیفول") == RAREST_IDF
 

@@ -74,7 +74,8 @@ async def test_async_in_a_running_loop_equals_sync(
     query = ask("ارسال با پست", tenant)
     there = retriever.retrieve(query)  # a loop is running in this thread, as in Jupyter
     here = await app.loop.acall(retriever.aretrieve, query)
-    assert [(node.node.node_id, node.score) for node in there] == [(node.node.node_id, node.score) for node in here]
+    assert [node.node.node_id for node in there] == [node.node.node_id for node in here]
+    assert [node.score for node in there] == pytest.approx([node.score for node in here])  # sums need not be exact
     assert there
 
 
