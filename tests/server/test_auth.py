@@ -155,11 +155,11 @@ def test_who_called_lately_does_not_wait_for_a_database_that_hangs(
     assert client.get("/v1/models").status_code == 200
     monkeypatch.setattr(auth, "_AGAIN_S", 0.0)
     asked: list[str] = []
-    monkeypatch.setattr(keys._store, "find", lambda secret: asked.append(secret) or over.wait(20))
+    monkeypatch.setattr(keys._store, "find", lambda secret: asked.append(secret) or over.wait(60))
     try:
         started = time.monotonic()
         assert [client.get("/v1/models").status_code for _ in range(3)] == [200, 200, 200]
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30  # the database says nothing for a minute
         assert len(asked) == 1  # those who ask meanwhile wait for the same answer
     finally:
         over.set()

@@ -172,16 +172,16 @@ def test_processes_that_start_at_once_share_one_server_that_stops_with_the_last(
         for each in processes:
             assert each.stdout is not None
             assert each.stdout.readline() == "True\n"
-        second.communicate("\n", timeout=30)
+        second.communicate("\n", timeout=120)
         url = start_embedded(data_dir)  # a third process, ours
         assert run(url, "SELECT count(*) FROM kept") == 0
     finally:
-        errors = [each.communicate("\n", timeout=30)[1] for each in processes if each.poll() is None]
+        errors = [each.communicate("\n", timeout=120)[1] for each in processes if each.poll() is None]
     assert [each.returncode for each in processes] == [0, 0], errors
     assert run(url, "SELECT count(*) FROM kept") == 0  # the others ended, the server serves us still
     stop(data_dir)
     alone = process(data_dir, "INSERT INTO kept VALUES (1)", "SELECT count(*) FROM kept")
-    assert alone.communicate("\n\n", timeout=30)[0] == "ready\n1\n"
+    assert alone.communicate("\n\n", timeout=120)[0] == "ready\n1\n"
 
 
 def test_threads_that_start_at_once_share_one_server(data_dir: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_server_that_was_killed_is_started_again_though_its_zombie_is_still_th
     backends = postmaster.children()
     for process_ in (postmaster, *backends):
         process_.kill()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while (
         psutil.pid_exists(postmaster.pid) and postmaster.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until
     ):
@@ -361,7 +361,7 @@ def test_a_server_stops_with_its_last_process_though_another_was_killed(data_dir
     killed.kill()
     killed.communicate()
     assert (data_dir / "postgres" / "postmaster.pid").exists()
-    assert last.communicate("\n", timeout=30) == ("", "")
+    assert last.communicate("\n", timeout=120) == ("", "")
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
 
 
@@ -387,7 +387,7 @@ def test_a_start_that_fails_prints_nothing_but_the_error(data_dir: Path) -> None
     started(data_dir)
     (data_dir / "postgres" / "global" / "pg_control").write_bytes(b"")
     failed = process(data_dir, "SELECT 1")
-    output, errors = failed.communicate("\n\n", timeout=30)
+    output, errors = failed.communicate("\n\n", timeout=120)
     assert output == "ready\n"
     assert "Showing contents of postgres server log" not in errors
     assert errors.strip().splitlines()[-1].startswith("rag_app.errors.EmbeddedDatabaseError: ")
@@ -406,5 +406,5 @@ def test_a_folder_that_another_process_is_just_making_is_waited_for(data_dir: Pa
         time.sleep(0.5)  # long enough to look; it must not judge before the lock is free
         assert waiting.poll() is None
         half_made.rmdir()
-    output, errors = waiting.communicate("\n", timeout=30)
+    output, errors = waiting.communicate("\n", timeout=120)
     assert output == "1\n", errors
