@@ -66,8 +66,15 @@ def cross_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URL of an embedded server that runs until the tests end."""
-    return start_embedded(tmp_path_factory.mktemp("server"))
+    """The URL of an embedded server that runs until the tests end, and need not survive the end of its machine."""
+    url = start_embedded(tmp_path_factory.mktemp("server"))
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {name} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -34,13 +34,13 @@ def redis_server(folder: Path, *arguments: str) -> Iterator[str]:
     command = [needed("redis-server"), "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder)]
     server = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not socket.exists() and time.monotonic() < until:
             time.sleep(0.01)
         yield f"unix://{socket}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def postgres_15() -> Iterator[str]:
         server = subprocess.Popen(serve, cwd=folder, user=user, stderr=subprocess.DEVNULL)
         try:
             ready = [f"{_POSTGRES_15}/pg_isready", "--quiet", "--host", folder]
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while subprocess.run(ready, check=False).returncode != 0 and time.monotonic() < until:
                 time.sleep(0.05)
             yield f"postgresql://postgres@/postgres?host={folder}"

@@ -97,7 +97,12 @@ def test_the_samples_questions_find_their_documents(app: RagApp, questions: list
 def test_a_lexicon_file_adds_synonyms_for_one_tenant(new_database: Callable[[], str], tmp_path: Path) -> None:
     file = tmp_path / "lexicon.yaml"
     file.write_text("tenants: {shop: {synonyms: [[قرنطیفول, رایگان]]}}", "utf-8")
-    with RagApp.from_config(database={"url": new_database()}, query_analysis={"lexicon": file}, deadline_s=30) as app:
+    with RagApp.from_config(
+        database={"url": new_database()},
+        query_analysis={"lexicon": file},
+        deadline_s=30,
+        retrieval={"leg_timeout_s": 20},
+    ) as app:
         for owner in ("shop", "school"):
             app.ingest([NOTE, FAQ], tenant=owner)
         results = {owner: app.retrieve("قرنطیفول", tenant=owner) for owner in ("shop", "school")}
@@ -117,7 +122,10 @@ def test_a_lexicon_that_can_not_be_used_is_a_clear_error(new_database: Callable[
 def test_the_cross_encoder_serves_when_it_is_switched_on(new_database: Callable[[], str], tmp_path: Path) -> None:
     model = save_cross_encoder(tmp_path, [path.read_text("utf-8") for path in (INSTITUTE / "documents").rglob("*.md")])
     with RagApp.from_config(
-        database={"url": new_database()}, rerank={"kind": "cross_encoder", "model": str(model)}, deadline_s=30
+        database={"url": new_database()},
+        rerank={"kind": "cross_encoder", "model": str(model)},
+        deadline_s=30,
+        retrieval={"leg_timeout_s": 20},
     ) as app:
         app.ingest([NOTE, FAQ], tenant="t")
         result = app.retrieve("ارسال سفارش", tenant="t")
@@ -142,7 +150,10 @@ def test_a_cross_encoder_that_is_not_there_degrades_to_the_lexical_reranker(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     with RagApp.from_config(
-        database={"url": new_database()}, rerank={"kind": "cross_encoder", "model": str(tmp_path)}, deadline_s=30
+        database={"url": new_database()},
+        rerank={"kind": "cross_encoder", "model": str(tmp_path)},
+        deadline_s=30,
+        retrieval={"leg_timeout_s": 20},
     ) as app:
         app.ingest([NOTE], tenant="t")
         result = app.retrieve("ارسال سفارش", tenant="t")

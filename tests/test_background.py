@@ -74,7 +74,7 @@ def test_who_stops_early_ends_the_work(loop: BackgroundLoop) -> None:
     assert next(numbers) == 1
     assert source.thread != threading.current_thread().name
     numbers.close()  # type: ignore[attr-defined]
-    assert source.ended.wait(5)
+    assert source.ended.wait(20)
 
 
 async def test_who_is_cancelled_ends_the_work(loop: BackgroundLoop) -> None:
@@ -99,7 +99,7 @@ def test_a_loop_that_is_closed_while_it_reads_leaves_ours_running(loop: Backgrou
         return await anext(aiter(loop.astream(source.numbers, 7)))
 
     assert asyncio.run(read_one()) == 7
-    assert source.ended.wait(5)
+    assert source.ended.wait(20)
     assert list(loop.stream(few, 2)) == [0, 1]
 
 

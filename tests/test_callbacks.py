@@ -25,7 +25,7 @@ def test_no_part_remembers_the_events_of_all_requests(
     new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(callbacks, "_MOST_EVENTS", 5)
-    with RagApp.from_config(database={"url": new_database()}) as app:
+    with RagApp.from_config(database={"url": new_database()}, deadline_s=30, retrieval={"leg_timeout_s": 20}) as app:
         for number in range(12):
             app.ingest([{"id": str(number), "text": f"ارسال سفارش {number}"}], tenant="t")
             assert app.retrieve(f"ارسال {number}", tenant="t").nodes

@@ -15,7 +15,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from rag_app import RagApp
+from rag_app import RagApp, serving, simple_pipeline
 from rag_app.errors import ComponentError, InvalidInputError, ReadError
 from rag_app.evaluation import DEFAULT_MEASURES, BeirDataset, EvaluationReport, compare, evaluate, read_beir, write_runs
 from rag_app.evaluation.measures import parse_measures, score
@@ -260,10 +260,14 @@ class Down(BaseRetriever):
         raise RuntimeError
 
 
-def test_queries_that_were_answered_with_less_are_counted(app: RagApp, dataset: BeirDataset) -> None:
+def test_queries_that_were_answered_with_less_are_counted(
+    app: RagApp, dataset: BeirDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simple_pipeline, "LAST_CHANCE_S", 20.0)  # the moment which the old retriever has even then
+    monkeypatch.setattr(serving, "LAST_RESORT_S", 30.0)
     url = app.database.url.render_as_string(hide_password=False)
     with RagApp.from_config(database={"url": url}, deadline_s=1e-6) as late:
-        late.service.simple.retriever = Down()  # which has a moment even then
+        late.service.simple.retriever = Down()
         report = evaluate(late, dataset)
     assert (report.queries, report.degraded, report.empty) == (4, 4, 4)
     assert "4 queries degraded: retrieval: dense (TimeoutError), fallback served" in report.notes

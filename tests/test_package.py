@@ -49,6 +49,15 @@ def test_importing_loads_nothing_heavy(statement: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_only_some_applications_or_the_first_request_need_is_not_loaded_before() -> None:
+    code = (
+        "import sys, rag_app.app, rag_app.spans, rag_app.trace\n"
+        "print([name for name in ('google.genai', 'openai', 'opentelemetry') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_every_data_file_is_shipped() -> None:
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
     package = ROOT / "rag_app"

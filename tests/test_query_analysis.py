@@ -162,7 +162,11 @@ def test_intents_are_a_setting_and_their_findings_are_in_the_result_and_its_expl
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
     (tmp_path / "my.yaml").write_text("visa:\n  phrases: [ویزا]\n  sources: [visas]\n", "utf-8")
-    options: dict[str, Any] = {"database": {"url": new_database()}, "deadline_s": 30}
+    options: dict[str, Any] = {
+        "database": {"url": new_database()},
+        "deadline_s": 30,
+        "retrieval": {"leg_timeout_s": 20},
+    }
     with RagApp.from_config(**options, query_analysis={"intents": tmp_path / "my.yaml"}) as app:
         app.ingest([{"id": "v", "text": "ویزای تحصیلی سه ماه طول می‌کشد.", "source": "manual"}], tenant="t")
         result = app.retrieve("ویزاش چقدر طول می‌کشه؟", tenant="t")

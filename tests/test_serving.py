@@ -136,7 +136,7 @@ def test_everything_that_hangs_ends_at_the_one_deadline(app: RagApp) -> None:
     service = service_of(app, production=production, simple=simple_with(app, Leg(wait_s=30)))
     started = time.monotonic()
     result = serve(app, service, query_of(QUESTION, seconds=1.5))
-    assert time.monotonic() - started < 2.4  # one after the other they would take three
+    assert time.monotonic() - started < 2.8  # one after the other they would take three
     assert [component for component, _ in noted(result)] == [
         "catalog",
         "vocabulary",
@@ -150,7 +150,7 @@ def test_everything_that_hangs_ends_at_the_one_deadline(app: RagApp) -> None:
 
 def test_legs_that_hang_leave_the_fallback_its_time(app: RagApp) -> None:
     production = pipeline_of(app, retriever=both(app, lambda: Leg(wait_s=30), timeout_s=1.0))
-    result = serve(app, service_of(app, production=production), query_of(QUESTION, seconds=2.0))
+    result = serve(app, service_of(app, production=production), query_of(QUESTION, seconds=8.0))
     assert result.nodes
     assert result.method == "context_retriever"
 
@@ -322,7 +322,8 @@ class Exploding(logging.Handler):
 
 logging.getLogger("rag_app").addHandler(Exploding())
 logging.getLogger("rag_app").setLevel(logging.DEBUG)
-rag_app.configure(database={"url": sys.argv[1]}, deadline_s=30, flags={"backend": "redis", "redis_url": sys.argv[2]})
+rag_app.configure(database={"url": sys.argv[1]}, deadline_s=30, retrieval={"leg_timeout_s": 20},
+                  flags={"backend": "redis", "redis_url": sys.argv[2]})
 rag_app.default_app().ingest([{"id": "1", "text": "ما بورسیه داریم", "source": "manual"}], tenant="7")
 for retrieve in (rag_app.retrieve_context, rag_app.ProductionRAG.retrieve_context):
     result = retrieve("بورسیه دارین؟", user=7)

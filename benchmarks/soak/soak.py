@@ -178,13 +178,17 @@ async def _run(plan: Plan, scene: Scene, watch: Watch, stage: Stage, queueing: Q
 
 
 async def _disturb(plan: Plan, scene: Scene, stage: Stage, until: float) -> None:
-    """Have one after the other, with calm before and after each round; only the first round replaces processes."""
+    """Have one after the other, with calm before and after each round; only the first round replaces processes.
+
+    The first round is had whole, however long a slow machine takes for it.
+    """
+    first = True
     listed = [each for each in stage.disturbances() if not plan.disturbances or each.name in plan.disturbances]
     while time.monotonic() < until:
         scene.during = CALM
         await asyncio.sleep(2 * stage.seconds)
         for each in listed:
-            if time.monotonic() + 3 * stage.seconds > until:
+            if not first and time.monotonic() + 3 * stage.seconds > until:
                 break
             scene.during, began = each.name, time.monotonic() - scene.started
             print(f"{began:6.0f} s  {each.name}", file=sys.stderr, flush=True)
@@ -194,7 +198,7 @@ async def _disturb(plan: Plan, scene: Scene, stage: Stage, until: float) -> None
             scene.disturbed.append(Disturbed(each.name, began, time.monotonic() - scene.started))
             await asyncio.sleep(stage.seconds)
         else:
-            listed = [each for each in listed if not each.replaces]
+            first, listed = False, [each for each in listed if not each.replaces]
             continue
         break
     scene.during = CALM

@@ -63,7 +63,7 @@ def possible_stems(word: str) -> Iterator[str]:
 def verb_forms() -> dict[str, str]:
     """Return the infinitive by form, of the verbs that hazm lists.
 
-    A noun that looks like a form with «می» or «نمی», as «میدان» does, is none.
+    A noun that looks like a form, as «میدان», «نمونه» and «بینی» do, is none.
     """
     spoken: dict[str, list[str]] = {}
     for line in hazm_data("iverbs.dat"):
@@ -89,21 +89,32 @@ def light_verbs() -> frozenset[str]:
 
 _GLIDE = re.compile(r"(?<=[او])ی$")  # of «گوی» and «ای», not of «زی»
 _PERSONS = ("م", "یم", "ید", "ین", "ند", "ن")
+# What questions hold as a verb rather than as the noun that it is too: «کند» as what someone does, not what is slow.
+_RATHER = "کند کنه شوم دهم زند زنی باید نباید توانی برو بره بری برن ببری برین بدی بتونه نداری ندار نگذاری"
+_RATHER_VERBS = frozenset(_RATHER.split())
 
 
 def _conjugated(pasts: Iterable[str], present: str, roots: list[str], *, bare: bool) -> Iterator[str]:
-    """Yield the forms of a verb, prefixes joined; those that may be nouns too, as «بسته», if `bare`."""
+    """Yield the forms of a verb, prefixes joined; those that may be those of nouns too, as «بسته», if `bare`."""
     if bare:
-        endings = ("", *_PERSONS, "ه", "هام", "های", "هاست", "هایم", "هاید", "هاند")
-        yield from (past + ending for past in pasts for ending in endings)
-        yield from (present + ending for ending in (*_PERSONS, "ی", "د", "ه"))
-    of_roots = ("", *_PERSONS, "ی", "د", "ه")
+        nominal = ("", "ن", "ه", "هام", "های", "هاست", "هایم", "هاید", "هاند")  # infinitive and participle are nouns
+        yield from (past + ending for past in pasts for ending in nominal)
+        yield from (_prefixed("ن", past) + ending for past in pasts for ending in ("ن", "ه"))
+    yield from (
+        form for form in _finite(pasts, present, roots, bare=bare) if form in _RATHER_VERBS or not is_noun(form)
+    )
+
+
+def _finite(pasts: Iterable[str], present: str, roots: list[str], *, bare: bool) -> Iterator[str]:
+    endings = ("", *_PERSONS, "ی", "د", "ه")
+    if bare:
+        yield from (past + ending for past in pasts for ending in _PERSONS)
+        yield from (present + ending for ending in endings[1:])
     for root in roots:
-        lasting = (prefix + root + ending for prefix in ("می", "نمی") for ending in of_roots)
-        yield from (form for form in lasting if not is_noun(form))
+        yield from (prefix + root + ending for prefix in ("می", "نمی") for ending in endings)
         if bare:
-            yield from (_prefixed("ن", root) + ending for ending in of_roots)
-        yield from (_prefixed("ب", root) + ending for ending in (of_roots if bare else _PERSONS))
+            yield from (_prefixed("ن", root) + ending for ending in endings)
+        yield from (_prefixed("ب", root) + ending for ending in (endings if bare else _PERSONS))
 
 
 def _prefixed(prefix: str, root: str) -> str:

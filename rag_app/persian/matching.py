@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from rag_app.persian.finglish import most_alike
 from rag_app.persian.inflection import possible_stems, stem
 from rag_app.persian.lexicon import Lexicon
+from rag_app.persian.remembered import remembered
 from rag_app.persian.spelling import SimilarToEach
 from rag_app.persian.weights import is_known
 from rag_app.persian.word_memory import Asked
@@ -25,7 +25,7 @@ _SAME_STEM = 0.95
 _SYNONYM = 0.8
 _SLIP = 0.9  # the best match of a word that nobody knows
 _ABOUT_EQUAL = 0.08
-_stem = lru_cache(maxsize=4096)(stem)  # synonyms, and the common words of questions, come again and again
+_stem = remembered(stem)
 
 
 class WordMatcher:

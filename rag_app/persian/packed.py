@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rag_app.persian.remembered import remembered
 
 SPACE = 32  # the unit that follows each word
 _END_OF_TEXT = "\0"  # PostgreSQL stores no text that holds it, so that no token does
@@ -84,7 +85,7 @@ class PackedWords:
         return np.add.reduceat(products, self.bounds[:-1])
 
 
-@lru_cache(maxsize=4096)  # the common words of questions come again and again
+@remembered
 def hash_of(word: str) -> int:
     """Return a number of 64 bits that no two words of a language share, 0 for no word; the same in every process.
 

@@ -22,7 +22,7 @@ def test_with_every_component_failing_now_and_then_no_request_fails(
     assert (report.escaped, report.miscounted) == (0, 0)
     assert report.noted == report.counted > 100
     assert report.empty <= 3  # at three times the rate of the bar
-    assert report.max_ms < 3000  # what hangs does so for six seconds
+    assert report.max_ms < 5000  # what hangs does so for six seconds
     assert len(report.by_fault) > 15
     assert report.rerankers.keys() >= {"cross_encoder", "lexical"}
 

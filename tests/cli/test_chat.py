@@ -31,6 +31,7 @@ def url(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> str
         app.ingest([NOTE], tenant="shop")
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("RAG_APP_DEADLINE_S", "30")
+    monkeypatch.setenv("RAG_APP_RETRIEVAL__LEG_TIMEOUT_S", "20")
     return url
 
 

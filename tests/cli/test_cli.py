@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import typer
@@ -15,6 +16,7 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from rag_app import RagApp
+from rag_app.cli import main
 from rag_app.cli.commands import app as commands
 from rag_app.cli.render import render_explanation
 from rag_app.cross_encoder import ScoringEngine, hub_id
@@ -81,6 +83,17 @@ def run_program(*arguments: str, **environment: str) -> subprocess.CompletedProc
         timeout=60,
         check=False,
     )
+
+
+def one_line_of_error(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """Run `rag-app` as its program does, in this process, and return the one line with which it fails."""
+    capsys.readouterr()
+    with patch.object(sys, "argv", ["rag-app", *map(str, arguments)]), pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out) == (1, "")
+    (line,) = printed.err.splitlines()
+    return line
 
 
 def all_commands(group: TyperGroup, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -417,12 +430,12 @@ def test_an_error_is_one_line_on_stderr_and_exit_status_1(tmp_path: Path, number
     assert "s3cret" not in line
 
 
-def test_another_embedding_is_refused_in_one_line(sample_url: str) -> None:
-    failed = run_program(
-        "retrieve", QUESTION, "--tenant", "avanema", DATABASE_URL=sample_url, RAG_APP_EMBEDDING__DIM="256"
-    )
-    assert (failed.returncode, failed.stdout) == (1, "")
-    (line,) = failed.stderr.splitlines()
+@pytest.mark.usefixtures("sample")
+def test_another_embedding_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAG_APP_EMBEDDING__DIM", "256")
+    line = one_line_of_error(capsys, "retrieve", QUESTION, "--tenant", "avanema")
     assert line.startswith("rag-app: the stored index was built with embedding ")
 
 
@@ -498,10 +511,10 @@ def test_a_failure_that_was_made_up_for_is_shown() -> None:
     assert render_summary(result_with(trace)).startswith("0 chunks, 0 tokens (estimate), reranked by nothing; ms: ")
 
 
-def test_in_production_a_missing_schema_is_refused_and_not_made(empty_url: str) -> None:
-    failed = run_program("retrieve", "q", "--tenant", "t1", "--profile", "production", DATABASE_URL=empty_url)
-    assert (failed.returncode, failed.stdout) == (1, "")
-    (line,) = failed.stderr.splitlines()
+def test_in_production_a_missing_schema_is_refused_and_not_made(
+    empty_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = one_line_of_error(capsys, "retrieve", "q", "--tenant", "t1", "--profile", "production")
     assert line.endswith("run: rag-app db upgrade")
     database = Database(empty_url)
     assert schema_version.current(database) is None

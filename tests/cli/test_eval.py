@@ -11,7 +11,7 @@ import pytest
 from rag_app import RagApp
 from rag_app.errors import ConfigurationError, InvalidInputError
 from rag_app.pipeline import RetrievalPipeline
-from tests.cli.test_cli import END_ISOLATE, ISOLATE, run, run_program, use
+from tests.cli.test_cli import END_ISOLATE, ISOLATE, one_line_of_error, run, use
 from tests.test_evaluation import CORPUS, QRELS, QUERIES, jsonl, write_beir
 
 STAGES = ["bm25", "dense", "fusion", "rerank", "context"]
@@ -165,11 +165,9 @@ def test_what_can_not_be_evaluated_is_an_error_before_a_database_is_opened(
     assert not (tmp_path / "data").exists()
 
 
-def test_a_broken_line_is_an_error_in_one_line(folder: Path, url: str) -> None:
+def test_a_broken_line_is_an_error_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_beir(folder, corpus=jsonl(CORPUS) + "{\n")
-    failed = run_program("eval", str(folder), DATABASE_URL=url)
-    assert (failed.returncode, failed.stdout) == (1, "")
-    (line,) = failed.stderr.splitlines()
+    line = one_line_of_error(capsys, "eval", folder)
     assert line.startswith(f"rag-app: {folder / 'corpus.jsonl'}:6: the line is not JSON")
 
 

@@ -18,6 +18,7 @@ from tests.cli.test_cli import run
 def _settings(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("RAG_APP_DEADLINE_S", "30")
+    monkeypatch.setenv("RAG_APP_RETRIEVAL__LEG_TIMEOUT_S", "20")
 
 
 def tenants(url: str) -> list[str]:
@@ -98,7 +99,11 @@ def test_a_database_that_is_not_there_is_a_finding(monkeypatch: pytest.MonkeyPat
 def test_without_an_llm_what_only_retrieves_works(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    found = verify(load_settings(database={"url": url}, llm={"kind": "google_genai"}, deadline_s=30))
+    found = verify(
+        load_settings(
+            database={"url": url}, llm={"kind": "google_genai"}, deadline_s=30, retrieval={"leg_timeout_s": 20}
+        )
+    )
     states = {check.name: check.state for check in found.checks}
     assert found.passed
     assert states["llm"] == states["answer"] == "warning"

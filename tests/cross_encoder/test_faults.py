@@ -113,9 +113,9 @@ def test_a_fault_degrades_to_the_lexical_reranker_and_mends_without_a_restart(
     before = counted(reason)
     with reranking(app, folder, load_timeout_s=1.0 if fault is hanging else 60.0) as pipeline:
         result = ask(app, pipeline)
-        if result.trace.reranker_reason == "cross_encoder: loading":
-            time.sleep(1.0)  # until it is given up
-            result = ask(app, pipeline)
+        until = time.monotonic() + 60
+        while result.trace.reranker_reason == "cross_encoder: loading" and time.monotonic() < until:
+            result = ask(app, pipeline)  # it waits for half of its time
         assert result.nodes
         assert (result.trace.reranker, result.trace.reranker_reason) == ("lexical", f"cross_encoder: {reason}")
         assert counted(reason) == before + 1
@@ -126,7 +126,7 @@ def test_a_fault_degrades_to_the_lexical_reranker_and_mends_without_a_restart(
         monkeypatch.undo()
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(cross_encoder_folder, folder)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until and result.trace.reranker != "cross_encoder":
             time.sleep(0.1)
             result = ask(app, pipeline)
@@ -143,7 +143,7 @@ from transformers import AutoModelForSequenceClassification
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 engine = ScoringEngine(ModelSpec(sys.argv[1], "fp32", "cpu"), EngineOptions(retry_after_s=0.1))
 _, most = resource.getrlimit(resource.RLIMIT_AS)
-resource.setrlimit(resource.RLIMIT_AS, (used + 300_000_000, most))
+resource.setrlimit(resource.RLIMIT_AS, (used + 100_000_000, most))
 try:
     engine.score("a", ["b"])
 except ComponentError as error:
@@ -157,8 +157,8 @@ print(len(engine.score("a", ["b"])))
 def test_no_memory_to_load_is_told_and_a_later_load_serves(folder: Path) -> None:
     from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification
 
-    config = XLMRobertaConfig.from_pretrained(folder, vocab_size=100_000, hidden_size=1024, num_labels=1)
-    XLMRobertaForSequenceClassification(config).save_pretrained(folder)  # 400 MB of embeddings
+    config = XLMRobertaConfig.from_pretrained(folder, vocab_size=40_000, hidden_size=1024, num_labels=1)
+    XLMRobertaForSequenceClassification(config).save_pretrained(folder)  # 160 MB of embeddings
     run = subprocess.run([sys.executable, "-c", OUT_OF_MEMORY, folder], capture_output=True, text=True, timeout=100)
     told, served = run.stdout.splitlines() or [run.stderr, ""]
     assert told.startswith("out of memory | there is no memory to load")

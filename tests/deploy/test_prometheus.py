@@ -91,7 +91,7 @@ def server(prometheus: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         finally:
             running.terminate()
             workload.terminate()
-            running.wait(10)
+            running.wait(60)
     assert running.returncode == 0, (folder / "log").read_text()
 
 
@@ -192,7 +192,7 @@ def value(samples: Samples) -> float:
     return float(sample["value"][1])
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:

@@ -19,6 +19,7 @@ def database(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -
     """A database of its own on the running server, where the embedded one would be."""
     monkeypatch.setenv("DATABASE_URL", new_database())
     monkeypatch.setenv("RAG_APP_DEADLINE_S", "30")
+    monkeypatch.setenv("RAG_APP_RETRIEVAL__LEG_TIMEOUT_S", "20")
 
 
 @pytest.mark.usefixtures("database")

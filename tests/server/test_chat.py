@@ -35,7 +35,7 @@ def written_by(server: Running, write: Any) -> Iterator[None]:
         server.app.chat._write = before
 
 
-def waited(condition: Any, seconds: float = 10) -> bool:
+def waited(condition: Any, seconds: float = 60) -> bool:
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.01)

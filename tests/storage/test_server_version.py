@@ -191,7 +191,9 @@ def test_versions_are_asked_for_on_opening_alone(new_database: Callable[[], str]
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        with RagApp.from_config(database={"url": new_database()}, deadline_s=30) as app:
+        with RagApp.from_config(
+            database={"url": new_database()}, deadline_s=30, retrieval={"leg_timeout_s": 20}
+        ) as app:
             assert checks() == 1
             app.ingest([{"id": "m1", "text": "ارسال رایگان است."}], tenant="t1")
             assert app.retrieve("ارسال", tenant="t1").nodes

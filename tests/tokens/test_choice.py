@@ -99,8 +99,8 @@ def test_the_estimate_that_stands_in_is_named(app: RagApp, server: GeminiServer,
 
 
 def test_an_api_that_hangs_does_not_hold_up_a_request(app: RagApp, server: GeminiServer) -> None:
-    server.counting.delay_s = 3
+    server.counting.delay_s = 12
     started = time.monotonic()
     result = app.retrieve("هزینه ارسال کتاب", tenant="t")
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 10
     assert (result.token_counter, [entry.reason for entry in result.trace.degradations]) == ("estimate", ["time-out"])

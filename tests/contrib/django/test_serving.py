@@ -35,7 +35,7 @@ def serving(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]
             yield process
         finally:
             process.terminate()
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=120)
         assert "Traceback" not in errors, errors
 
 

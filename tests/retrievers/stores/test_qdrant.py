@@ -184,7 +184,7 @@ async def test_a_query_without_time_searches_what_is_there_and_notes_it(
     write_long(app, tenant, "b", 3)
     goes_on = threading.Event()
     put = store._put
-    monkeypatch.setattr(store, "_put", lambda *given: (goes_on.wait(10), put(*given)))
+    monkeypatch.setattr(store, "_put", lambda *given: (goes_on.wait(60), put(*given)))
     query = ask("ارسال", tenant)
     query.deadline = Deadline.after(0.4)
     async with heartbeat() as beats:
