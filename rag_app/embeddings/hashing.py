@@ -14,6 +14,7 @@ from rag_app.persian import PersianAnalyzer, idf, ngrams
 
 SMALLEST, LARGEST = 3, 5
 _SHORT = 500  # characters
+_WEIGHTS = 2  # the version of the words' weights, which the vectors hold
 
 
 def open_with(options: EmbeddingOptions) -> Embedding:
@@ -47,7 +48,7 @@ class HashingEmbedding(BaseEmbedding):
     @property
     def fingerprint(self) -> str:
         """Identify the space that the vectors lie in."""
-        return f"hashing-{SMALLEST}-{LARGEST}-{self.embed_dim}-{self._analyzer.fingerprint}"
+        return f"hashing-{SMALLEST}-{LARGEST}-{self.embed_dim}-{_WEIGHTS}-{self._analyzer.fingerprint}"
 
     def _embed(self, texts: list[str]) -> list[list[float]]:
         import numpy as np

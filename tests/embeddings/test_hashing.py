@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag_app.embeddings import HashingEmbedding
+from rag_app.persian import idf
+from rag_app.persian.frequencies import hazm_data
+from rag_app.persian.inflection import verb_forms
 
 MODEL = HashingEmbedding()
 TEXTS = ["شهریه کلاس آیلتس چقدر است؟", "گواهینامه پایان دوره", "opening hours of the branch", "", "شهریه شهریه شهریه"]
@@ -112,7 +115,16 @@ def test_the_fingerprint_changes_with_the_dimension() -> None:
     assert MODEL.fingerprint == HashingEmbedding().fingerprint
     assert MODEL.fingerprint != HashingEmbedding(embed_dim=512).fingerprint
     # Change it here on purpose when the vectors change: users must then ingest anew.
-    assert MODEL.fingerprint == "hashing-3-5-1024-persian-e6175bc52fa7"
+    assert MODEL.fingerprint == "hashing-3-5-1024-2-persian-e6175bc52fa7"
+
+
+def test_the_weights_of_words_are_those_of_the_fingerprint() -> None:
+    words = sorted(
+        {*hazm_data("stopwords.dat"), *verb_forms(), *(line.split("\t")[0] for line in hazm_data("words.dat"))}
+    )
+    weights = hashlib.sha256("\n".join(f"{word} {idf(word):.2f}" for word in words).encode())
+    # They are in the vectors: change it here on purpose, and raise the version of the weights in the fingerprint.
+    assert weights.hexdigest()[:12] == "1a86f806fb46"
 
 
 def test_it_remembers_nothing_of_the_words_that_it_embeds() -> None:
