@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pdfminer.pdfpage import PDFPage
@@ -138,7 +138,7 @@ class _Instructions:
         self._state.word_space, self._state.letter_space = word_space, letter_space
         self._show_on_next_line(string)
 
-    def _show_parts(self, parts: list[float | bytes]) -> None:
+    def _show_parts(self, parts: Sequence[object]) -> None:
         state, drawing = self._state, self._drawing
         font, size, scale = state.font, state.size, state.scale
         if font is None:
@@ -151,11 +151,12 @@ class _Instructions:
         slant, height = c * right + d * up, d * right - c * up
         x, y = self._x, self._y
         for part in parts:
+            codes: list[int] = []
             if isinstance(part, bytes):
-                codes = list(font.codes(part))
+                codes += font.codes(part)
                 drawing.budget.pay_for_glyphs(len(codes))
-            else:
-                codes, step = [], -part / 1000 * size
+            elif isinstance(part, float):
+                step = -part / 1000 * size
                 x, y = (x, y + step) if font.is_vertical else (x + step * scale, y)
             for code in codes:
                 text, advance = font.glyph(code)

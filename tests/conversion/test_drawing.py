@@ -53,6 +53,7 @@ def test_lines_are_where_they_are_moved_to(instructions: bytes, expected: list[t
     [
         (b"(ab) Tj (c) Tj", [0, 5.56, 11.12]),
         (b"[(a) -100 (b) 1000 (c)] TJ", [0, 6.56, 2.12]),
+        (b"[(a) /x -100 (b)] TJ", [0, 6.56]),
         (b"2 Tc (ab) Tj (c) Tj", [0, 7.56, 15.12]),
         (b"5 Tw (a b) Tj", [0, 5.56, 13.34]),
         (b"50 Tz 2 Tc [(a) -100 (b)] TJ", [0, 4.28]),
