@@ -182,6 +182,7 @@ class _Instructions:
 
 _FORM = LIT("Form")
 _SPACE = 32
+# Not Ts, for what is raised or lowered belongs to its line, nor Tr, for the letters of a scan may be drawn unseen.
 _OPERATORS: dict[bytes, tuple[tuple[type, ...], Callable[..., None]]] = {
     b"q": ((), _Instructions._keep),
     b"Q": ((), _Instructions._bring_back),

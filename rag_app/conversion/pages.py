@@ -110,7 +110,7 @@ def _line(glyphs: list[Glyph], mostly_rtl: bool) -> _Line:
             gaps.append((end, part.start))
         elif not blank and cells[-1] and not cells[-1][-1].isspace() and part.start - end > _WORD_GAP * size:
             cells[-1].append(" ")
-        if not blank or cells[-1]:
+        if part.text and (not blank or cells[-1]):  # what is not seen takes room and says nothing
             cells[-1].append(part.text)
         if not blank:
             end = max(end, part.end)
