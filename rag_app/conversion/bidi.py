@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 _SEPARATORS = {"CS"}  # full stop, comma, colon and slash: one between two numbers belongs to them
 
 
+@lru_cache(10_000)  # a text has few letters
 def direction(text: str) -> str:
     """Return "R" for letters of right-to-left scripts, "L" for other letters, "N" for digits, else an empty string."""
     kind = unicodedata.bidirectional(text[0]) if text else ""

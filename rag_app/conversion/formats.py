@@ -20,7 +20,7 @@ class Format(NamedTuple):
 
 
 _HTML = Format("html", 10)
-FORMATS = {".html": _HTML, ".htm": _HTML, ".docx": Format("docx", 50), ".pdf": Format("pdf", 100)}
+FORMATS = {".html": _HTML, ".htm": _HTML, ".docx": Format("docx", 50), ".pdf": Format("pdf", 30)}
 SUFFIXES = tuple(FORMATS)
 LEAST_SECONDS, MOST_SECONDS = 1.5, 300  # of the processor that a file may take, however small or large it is
 INSTALL = "pip install 'rag-app[readers]'"

@@ -7,7 +7,9 @@ import statistics
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from rag_app.conversion.bidi import direction, logical_order
 
@@ -23,8 +25,7 @@ _STRAY_HALF_SPACES = re.compile(r"\u200c+(?!\w)|(?<!\w)\u200c+")
 _MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(NamedTuple):
     """What is drawn at once: one character, or the several of a ligature in the order of reading.
 
     Attributes:
@@ -109,7 +110,7 @@ def _line(glyphs: list[Glyph], mostly_rtl: bool) -> _Line:
             gaps.append((end, part.start))
         elif not blank and cells[-1] and not cells[-1][-1].isspace() and part.start - end > _WORD_GAP * size:
             cells[-1].append(" ")
-        if not blank or cells[-1]:
+        if part.text and (not blank or cells[-1]):  # what is not seen takes room and says nothing
             cells[-1].append(part.text)
         if not blank:
             end = max(end, part.end)
@@ -127,7 +128,7 @@ def _line(glyphs: list[Glyph], mostly_rtl: bool) -> _Line:
 
 def _parts(glyphs: list[Glyph]) -> list[_Part]:
     """Return the glyphs from left to right, each with the marks that are drawn over it."""
-    bases = [glyph for glyph in glyphs if not _is_mark(glyph)]
+    bases = [glyph for glyph in glyphs if not _is_mark(glyph.text)]
     keyed: list[tuple[float, _Part]] = []
     of_glyph: dict[int, _Part] = {}
     for index, glyph in enumerate(bases):
@@ -137,7 +138,7 @@ def _parts(glyphs: list[Glyph]) -> list[_Part]:
         keyed.append(((part.start + part.end) / 2, part))
         of_glyph[id(glyph)] = part
     for index, glyph in enumerate(glyphs):
-        if _is_mark(glyph):
+        if _is_mark(glyph.text):
             near = [g for g in glyphs[max(index - 2, 0) : index + 3] if id(g) in of_glyph and not g.text.isspace()]
             if near:
                 # At equal distance the one drawn after it: right-to-left text is drawn from its end, marks first.
@@ -152,8 +153,9 @@ def _parts(glyphs: list[Glyph]) -> list[_Part]:
     return parts
 
 
-def _is_mark(glyph: Glyph) -> bool:
-    return all(unicodedata.category(char) == "Mn" for char in glyph.text)
+@lru_cache(10_000)
+def _is_mark(text: str) -> bool:
+    return all(unicodedata.category(char) == "Mn" for char in text)
 
 
 def _is_covered(bases: list[Glyph], index: int) -> bool:
@@ -164,6 +166,7 @@ def _is_covered(bases: list[Glyph], index: int) -> bool:
     return any(min(space.end, other.end) - max(space.start, other.start) > half for other in beside)
 
 
+@lru_cache(10_000)
 def _folded(text: str) -> str:
     """Return `text` with the shapes that letters take within words as the letters, and without what is not seen."""
     letters = _PRESENTATION.sub(lambda match: unicodedata.normalize("NFKC", match[0]).strip(), text)

@@ -54,6 +54,7 @@ def test_what_is_drawn_twice_to_look_bold_is_read_once() -> None:
 
 def test_what_no_database_stores_is_left_out() -> None:
     assert page_text(line("a\0b\u200e", 100)) == "ab"
+    assert page_text(line("1\u200e2 ب", 100)) == "ب 12"
     assert page_text([]) == page_text(line("\0", 100)) == page_text(line(" ", 100)) == ""
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from rag_app.conversion import Converter
 from rag_app.conversion.pdf import convert as convert_pdf
-from rag_app.errors import ReadError
 from tests.conversion.conftest import Convert
 from tests.conversion.files import DATA, pdf, pdf_of_pages
 
@@ -128,8 +127,21 @@ def test_a_pdf_of_which_nothing_is_left_is_refused_with_the_reason(refused: Refu
     )
 
 
-def test_a_page_that_unpacks_to_more_than_the_memory_allowed_is_refused() -> None:
-    bomb = pdf(zlib.compress(bytes(300_000_000), 9), compression=b"/Filter/FlateDecode")
-    assert len(bomb) < 500_000
-    with Converter(memory_mb=300) as converter, pytest.raises(ReadError, match="takes more than 300 MB of memory"):
-        converter.convert(".pdf", bomb, max_mb=2)
+def test_a_stream_is_unpacked_only_so_far() -> None:
+    content = pdf_of_pages(HELLO, bytes(300_000_000))
+    assert len(content) < 500_000
+    with Converter(memory_mb=500) as converter:
+        converted = converter.convert(".pdf", content, max_mb=2)
+    assert converted.text == "Hello"
+    assert converted.left_out == ("pages of the PDF were left out (the PDF holds a stream of more than 50 MB): 2",)
+
+
+def test_letters_that_the_font_does_not_tell_are_refused_and_told_what_they_need(refused: Refused) -> None:
+    content = pdf(b"BT /F 12 Tf <00410042> Tj ET").replace(
+        b"/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding",
+        b"/Subtype/Type0/BaseFont/A/Encoding/Identity-H/DescendantFonts[<</Subtype/CIDFontType2/BaseFont/A>>]",
+    )
+    assert refused(".pdf", content) == (
+        "the PDF's fonts do not tell which letters they draw; text must be recognised first (OCR), for example by "
+        "ocrmypdf -l fas"
+    )
