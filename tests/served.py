@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from tempfile import TemporaryFile
-from threading import Thread
+from threading import Event, Thread
 
 from tests.ports import free_port
 
@@ -72,9 +72,10 @@ def serving(settings: Mapping[str, str]) -> Iterator[Serving]:
 
 
 class _SlowLLM(BaseHTTPRequestHandler):
-    """Streams an answer word by word, as OpenAI's API does."""
+    """Streams an answer word by word, as OpenAI's API does; the second half of it when it may go on."""
 
     protocol_version = "HTTP/1.1"
+    may_go_on = Event()
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -84,7 +85,9 @@ class _SlowLLM(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         try:
-            for word in SLOW_ANSWER.split(" "):
+            for number, word in enumerate(SLOW_ANSWER.split(" ")):
+                if number == len(WORDS) // 2:
+                    self.may_go_on.wait(60)
                 self._send({"delta": {"role": "assistant", "content": f"{word} "}, "finish_reason": None})
                 time.sleep(WORD_S)
             self._send({"delta": {}, "finish_reason": "stop"})
@@ -103,8 +106,19 @@ class _SlowLLM(BaseHTTPRequestHandler):
 
 
 @contextmanager
+def halfway() -> Iterator[None]:
+    """Have the slow model write the first half of an answer alone while the block runs."""
+    _SlowLLM.may_go_on.clear()
+    try:
+        yield
+    finally:
+        _SlowLLM.may_go_on.set()
+
+
+@contextmanager
 def slow_llm() -> Iterator[dict[str, str]]:
     """Run the slow model, and give the settings by which it writes the answers."""
+    _SlowLLM.may_go_on.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _SlowLLM)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:

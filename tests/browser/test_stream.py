@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.test_page import QUESTION, answered, ask
-from tests.served import WORDS, Serving, serving, slow_llm
+from tests.served import WORDS, Serving, halfway, serving, slow_llm
 
 WATCH = """() => {
     window.lengths = [];
@@ -41,10 +41,11 @@ def test_words_appear_one_after_another_and_stay(open_page: OpenPage, slow_serve
 
 def test_an_answer_can_be_stopped(open_page: OpenPage, slow_server: Serving, key: str) -> None:
     page = open_page(key, slow_server.url)
-    ask(page, QUESTION)
-    expect(page.locator(".answer .text")).to_contain_text(WORDS[3])
-    page.get_by_role("button", name="توقف").click()
-    expect(page.locator(".note")).to_contain_text("متوقف شد")
+    with halfway():
+        ask(page, QUESTION)
+        expect(page.locator(".answer .text")).to_contain_text(WORDS[3])
+        page.get_by_role("button", name="توقف").click()
+        expect(page.locator(".note")).to_contain_text("متوقف شد")
     assert WORDS[-1] not in page.locator(".answer .text").inner_text()
 
 
@@ -52,9 +53,10 @@ def test_a_server_that_dies_leaves_what_came_and_can_be_asked_again(
     open_page: OpenPage, slow_server: Serving, key: str
 ) -> None:
     page = open_page(key, slow_server.url)
-    ask(page, QUESTION)
-    expect(page.locator(".answer .text")).to_contain_text(WORDS[3])
-    slow_server.kill()
+    with halfway():
+        ask(page, QUESTION)
+        expect(page.locator(".answer .text")).to_contain_text(WORDS[3])
+        slow_server.kill()
     expect(page.locator(".note")).to_contain_text("پاسخ ناتمام است")
     assert page.locator(".answer .text").inner_text().startswith(WORDS[0])
     again = page.get_by_role("button", name="دوباره بپرس")
