@@ -126,7 +126,8 @@ def test_what_stands_under_a_heading_that_asks_is_its_answer() -> None:
 
 
 def test_when_it_comes_to_hand_is_when_it_is_delivered() -> None:
-    assert "«سفارش‌ها سه روزه تحویل می‌شوند.»" in answer("کی میرسه دستم؟", "سفارش‌ها سه روزه تحویل می‌شوند.")
+    text = "سفارش‌ها سه روزه می‌رسد و در نشانی شما تحویل می‌شود."
+    assert f"«{text}»" in answer("کی میرسه دستم؟", f"{text} برق‌کار یک روز بعد از راه می‌رسد.")
 
 
 def test_headings_and_questions_are_not_quoted() -> None:
