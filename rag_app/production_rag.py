@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rag_app import metrics
 from rag_app.context_result import ContextResult, as_context_result
+from rag_app.errors import DatabaseUnavailableError, EmbeddedDatabaseError
 from rag_app.flags import FlagChange
 from rag_app.flags.who import system_user
-from rag_app.process_app import adefault_app, default_app
+from rag_app.process_app import adefault_app, default_app, default_settings
+from rag_app.request import RetrievalOptions
 from rag_app.serving import Method
+from rag_app.unopened import answer_unopened
 from rag_app.users import tenant_of
 
 
@@ -43,17 +47,16 @@ class _Retriever:
         Raises:
             InvalidInputError: an argument can not be used. What fails inside is told in the result instead.
             ConfigurationError: the application of this process can not be opened as it is configured.
-            StorageError: its database does not answer when it is opened.
+            StorageError: its database is not one that can be used: its schema is another, or PostgreSQL is too old.
         """
-        result = default_app().retrieve(
-            query,
-            tenant=tenant_of(user),
-            primary_source=primary_source,
-            secondary_sources=secondary_sources or (),
-            primary_budget=primary_budget,
-            secondary_budget=secondary_budget,
-            method=cls._method,
-        )
+        started, tenant = time.perf_counter(), tenant_of(user)
+        options = cls._options(primary_source, secondary_sources, primary_budget, secondary_budget)
+        try:
+            app = default_app()
+        except (DatabaseUnavailableError, EmbeddedDatabaseError) as error:
+            result = answer_unopened(error, default_settings(), query, tenant, options, started)
+        else:
+            result = app.retrieve(query, tenant=tenant, **options)
         return as_context_result(result, primary_source)
 
     @classmethod
@@ -67,17 +70,31 @@ class _Retriever:
         secondary_budget: int | None = None,
     ) -> ContextResult:
         """Do what `retrieve_context` does, without blocking the loop."""
-        app = await adefault_app()
-        result = await app.aretrieve(
-            query,
-            tenant=tenant_of(user),
-            primary_source=primary_source,
-            secondary_sources=secondary_sources or (),
-            primary_budget=primary_budget,
-            secondary_budget=secondary_budget,
-            method=cls._method,
-        )
+        started, tenant = time.perf_counter(), tenant_of(user)
+        options = cls._options(primary_source, secondary_sources, primary_budget, secondary_budget)
+        try:
+            app = await adefault_app()
+        except (DatabaseUnavailableError, EmbeddedDatabaseError) as error:
+            result = answer_unopened(error, default_settings(), query, tenant, options, started)
+        else:
+            result = await app.aretrieve(query, tenant=tenant, **options)
         return as_context_result(result, primary_source)
+
+    @classmethod
+    def _options(
+        cls,
+        primary_source: str | None,
+        secondary_sources: Sequence[str] | None,
+        primary_budget: int | None,
+        secondary_budget: int | None,
+    ) -> RetrievalOptions:
+        return {
+            "primary_source": primary_source,
+            "secondary_sources": secondary_sources or (),
+            "primary_budget": primary_budget,
+            "secondary_budget": secondary_budget,
+            "method": cls._method,
+        }
 
 
 class ProductionRAG(_Retriever):
