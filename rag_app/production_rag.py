@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 from rag_app import metrics
 from rag_app.context_result import ContextResult, as_context_result
-from rag_app.errors import DatabaseUnavailableError, EmbeddedDatabaseError
+from rag_app.errors import DatabaseUnavailableError, EmbeddedDatabaseError, StorageError
 from rag_app.flags import FlagChange
 from rag_app.flags.who import system_user
 from rag_app.process_app import adefault_app, default_app, default_settings
 from rag_app.request import RetrievalOptions
+from rag_app.schema import RetrievalResult
 from rag_app.serving import Method
-from rag_app.unopened import answer_unopened
 from rag_app.users import tenant_of
 
 
@@ -54,7 +54,7 @@ class _Retriever:
         try:
             app = default_app()
         except (DatabaseUnavailableError, EmbeddedDatabaseError) as error:
-            result = answer_unopened(error, default_settings(), query, tenant, options, started)
+            result = _unopened(error, query, tenant, options, started)
         else:
             result = app.retrieve(query, tenant=tenant, **options)
         return as_context_result(result, primary_source)
@@ -75,7 +75,7 @@ class _Retriever:
         try:
             app = await adefault_app()
         except (DatabaseUnavailableError, EmbeddedDatabaseError) as error:
-            result = answer_unopened(error, default_settings(), query, tenant, options, started)
+            result = _unopened(error, query, tenant, options, started)
         else:
             result = await app.aretrieve(query, tenant=tenant, **options)
         return as_context_result(result, primary_source)
@@ -95,6 +95,14 @@ class _Retriever:
             "secondary_budget": secondary_budget,
             "method": cls._method,
         }
+
+
+def _unopened(
+    error: StorageError, query: str, tenant: str, options: RetrievalOptions, started: float
+) -> RetrievalResult:
+    from rag_app.unopened import answer_unopened  # it loads what builds an application
+
+    return answer_unopened(error, default_settings(), query, tenant, options, started)
 
 
 class ProductionRAG(_Retriever):

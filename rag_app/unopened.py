@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 
-from rag_app import metrics
 from rag_app.config import Settings
 from rag_app.errors import StorageError, kind_of
 from rag_app.factory import open_requests
-from rag_app.logs import REQUEST_ID, get_logger, key_values
+from rag_app.logs import REQUEST_ID
 from rag_app.request import RetrievalOptions
+from rag_app.request_record import count_run, log_request
 from rag_app.schema import Emptiness, RetrievalResult
-
-logger = get_logger(__name__)
+from rag_app.serving import Method
 
 
 def answer_unopened(
@@ -33,10 +32,10 @@ def answer_unopened(
         InvalidInputError: an argument can not be used.
     """
     request, method = open_requests(settings).checked(query, tenant, options)
-    kind = kind_of(error)
-    request.trace.degrade("fallback", "database", error, "empty result")
-    request.trace.total_ms = (time.perf_counter() - started) * 1000
-    by_flags = method == "by_flags"
+    trace, kind = request.trace, kind_of(error)
+    trace.degrade("fallback", "database", error, "empty result")
+    trace.total_ms = (time.perf_counter() - started) * 1000
+    routed: Method = "production_rag" if method == "production_rag" else "context_retriever"
     result = RetrievalResult(
         query=query,
         tenant=request.tenant,
@@ -44,41 +43,14 @@ def answer_unopened(
         context="",
         tokens=0,
         token_counter="estimate",  # noqa: S106 - no password
-        method="context_retriever",
+        method=routed,
         analysis=None,
-        trace=request.trace,
+        trace=trace,
         emptiness=Emptiness("failed", f"retrieval failed: {kind}"),
         failure=kind,
-        variant="production_rag" if method == "production_rag" else "context_retriever",
-        variant_reason="ERROR" if by_flags else "CALLED",
+        variant=routed,
+        variant_reason="ERROR" if method == "by_flags" else "CALLED",
     )
-    metrics.degraded(request.trace.degradations)
-    metrics.retrieved(
-        method=result.variant or result.method,
-        primary_source=options.get("primary_source"),
-        seconds=request.trace.total_ms / 1000,
-        deadline_s=settings.deadline_s,
-        scores=(),
-        tokens=0,
-        stages={},
-        complexity=None,
-        error_type=kind,
-        empty_reason="failed",
-    )
-    fields: dict[str, object] = {
-        "request": REQUEST_ID.get() or uuid.uuid4().hex[:12],
-        "tenant": result.tenant,
-        "method": result.method,
-        "variant": result.variant,
-        "variant_reason": result.variant_reason,
-        "chunks": 0,
-        "tokens": 0,
-        "latency_ms": request.trace.total_ms,
-        "Rerank": None,
-        "empty": "failed",
-        "failure": kind,
-        "degraded": f"database:{kind}",
-    }
-    name = "ProductionRAG" if result.variant == "production_rag" else "ContextRetriever"
-    logger.warning("%s %s", name, key_values(fields))
+    count_run(result, options.get("primary_source"), settings.deadline_s)
+    log_request(result, REQUEST_ID.get() or uuid.uuid4().hex[:12])
     return result
