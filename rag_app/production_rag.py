@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
 from rag_app import metrics
 from rag_app.context_result import ContextResult, as_context_result
 from rag_app.errors import DatabaseUnavailableError, EmbeddedDatabaseError, StorageError
-from rag_app.flags import FlagChange
+from rag_app.flags import FlagChange, FlagService
 from rag_app.flags.who import system_user
 from rag_app.process_app import adefault_app, default_app, default_settings
 from rag_app.request import RetrievalOptions
@@ -105,6 +106,19 @@ def _unopened(
     return answer_unopened(error, default_settings(), query, tenant, options, started)
 
 
+@contextmanager
+def _flags() -> Iterator[FlagService]:
+    """Give the flags of this process, as configured where its database does not answer when it is opened."""
+    with ExitStack() as opened:
+        try:
+            flags = default_app().flags
+        except (DatabaseUnavailableError, EmbeddedDatabaseError):
+            from rag_app.unopened import configured_flags
+
+            flags = opened.enter_context(configured_flags(default_settings()))
+        yield flags
+
+
 class ProductionRAG(_Retriever):
     """The four stages; what fails falls back, at worst to `ContextRetriever` and then to an empty result."""
 
@@ -140,12 +154,15 @@ class FeatureFlags:
         Raises:
             InvalidInputError: there is no such flag, or it is not one that can be on or off.
         """
-        return default_app().flags.is_enabled(name, None if user is None else tenant_of(user))
+        tenant = None if user is None else tenant_of(user)
+        with _flags() as flags:
+            return flags.is_enabled(name, tenant)
 
     @staticmethod
     def get_value(name: str) -> Any:
         """Return the value in force: what was set, unless its time is over, else the configured one."""
-        return default_app().flags.get_value(name)
+        with _flags() as flags:
+            return flags.get_value(name)
 
     @staticmethod
     def set_flag(name: str, value: Any, ttl: float | None = None, changed_by: str | None = None) -> None:
@@ -178,15 +195,15 @@ class FeatureFlags:
         """Return who changed what and when, newest first."""
         return default_app().flags.history(name, limit)
 
-    @staticmethod
-    async def ais_enabled(name: str, user: object = None) -> bool:
+    @classmethod
+    async def ais_enabled(cls, name: str, user: object = None) -> bool:
         """Do what `is_enabled` does, without blocking the loop."""
-        return (await adefault_app()).flags.is_enabled(name, None if user is None else tenant_of(user))
+        return await asyncio.to_thread(cls.is_enabled, name, user)
 
-    @staticmethod
-    async def aget_value(name: str) -> Any:
+    @classmethod
+    async def aget_value(cls, name: str) -> Any:
         """Do what `get_value` does, without blocking the loop."""
-        return (await adefault_app()).flags.get_value(name)
+        return await asyncio.to_thread(cls.get_value, name)
 
     @classmethod
     async def aset_flag(cls, name: str, value: Any, ttl: float | None = None, changed_by: str | None = None) -> None:

@@ -1,13 +1,16 @@
-"""What a request gets while the application of this process can not be opened: an empty result that says so."""
+"""What serves while the application of this process can not be opened: empty results, and flags as configured."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rag_app.config import Settings
 from rag_app.errors import StorageError, kind_of
-from rag_app.factory import open_requests
+from rag_app.factory import flags_on, open_requests
+from rag_app.flags import FlagService, MemoryFlagStore
 from rag_app.logs import REQUEST_ID
 from rag_app.request import RetrievalOptions
 from rag_app.request_record import count_run, log_request
@@ -54,3 +57,13 @@ def answer_unopened(
     count_run(result, options.get("primary_source"), settings.deadline_s)
     log_request(result, REQUEST_ID.get() or uuid.uuid4().hex[:12])
     return result
+
+
+@contextmanager
+def configured_flags(settings: Settings) -> Iterator[FlagService]:
+    """Give the flags as they are where none is set."""
+    flags = flags_on(MemoryFlagStore(), settings)
+    try:
+        yield flags
+    finally:
+        flags.close()

@@ -11,7 +11,7 @@ import pytest
 
 import rag_app
 import rag_app.app
-from rag_app import ContextRetriever, ProductionRAG, RAGMetrics, process_app, retrieve_context
+from rag_app import ContextRetriever, FeatureFlags, ProductionRAG, RAGMetrics, process_app, retrieve_context
 from rag_app.context_result import ContextResult, Performance
 from rag_app.errors import DatabaseUnavailableError, InvalidInputError
 from rag_app.process_app import close_default_app, default_app
@@ -71,6 +71,17 @@ async def test_the_async_call_answers_the_same() -> None:
 def test_what_can_not_be_used_is_still_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
         ProductionRAG.retrieve_context(**{"query": "هزینه ارسال", "user": "t1", **wrong})
+
+
+async def test_flags_are_read_as_configured_and_can_not_be_changed() -> None:
+    rag_app.configure(database={"url": "postgresql://u@127.0.0.1:1/x"}, rerank={"top_k": 5})
+    assert not FeatureFlags.is_enabled("production_rag", user="t1")
+    assert await FeatureFlags.ais_enabled("cross_encoder_reranking")
+    assert FeatureFlags.get_value("rerank_top_k") == await FeatureFlags.aget_value("rerank_top_k") == 5
+    with pytest.raises(InvalidInputError, match="did you mean 'production_rag'"):
+        FeatureFlags.is_enabled("production_rga")
+    with pytest.raises(DatabaseUnavailableError):
+        FeatureFlags.set_flag("production_rag", True)
 
 
 def test_it_is_not_tried_again_at_once_but_soon(monkeypatch: pytest.MonkeyPatch) -> None:
