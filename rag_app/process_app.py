@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag_app.errors import StorageError
+from rag_app.logs import get_logger
+
 if TYPE_CHECKING:
     from rag_app.app import RagApp
     from rag_app.config import Settings
+
+logger = get_logger(__name__)
 
 # What opens the application loads where it is opened: a framework names where settings are when it starts, and at once.
 _lock = threading.Lock()
@@ -20,6 +26,9 @@ _source: Callable[[], Settings] | None = None
 _app: RagApp | None = None
 _process = 0
 _of_parents: list[RagApp] = []
+_failure: StorageError | None = None
+_try_again_at = 0.0  # on the monotonic clock
+_PAUSE_S = 1.0  # after opening failed: who waited for it does not wait for another try
 
 
 def _renew() -> None:
@@ -43,11 +52,11 @@ def configure(config: str | Path | None = None, **settings: Any) -> None:
     """
     from rag_app.config import load_settings
 
-    global _settings
+    global _settings, _failure
     checked = load_settings(config, **settings)
     close_default_app()
     with _lock:
-        _settings = checked
+        _settings, _failure = checked, None
 
 
 def configure_from(source: Callable[[], Settings] | None) -> None:
@@ -83,11 +92,26 @@ def default_app() -> RagApp:
             _of_parents.append(_app)  # kept, for its connections are the parent's to close
             _app = None
         if _app is None:
-            from rag_app.app import RagApp
-
-            _app = RagApp(default_settings())
+            _app = _opened()
             _process = os.getpid()
         return _app
+
+
+def _opened() -> RagApp:
+    """Open the application, unless it could not be opened just now."""
+    from rag_app.app import RagApp
+
+    global _failure, _try_again_at
+    if _failure is not None and time.monotonic() < _try_again_at:
+        raise type(_failure)(str(_failure))
+    try:
+        app = RagApp(default_settings())
+    except StorageError as error:
+        _failure, _try_again_at = error, time.monotonic() + _PAUSE_S
+        logger.warning("the application of this process can not be opened: %s", error)
+        raise
+    _failure = None
+    return app
 
 
 async def adefault_app() -> RagApp:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
 from rag_app import metrics
 from rag_app.context_result import ContextResult, as_context_result
-from rag_app.flags import FlagChange
+from rag_app.errors import DatabaseUnavailableError, EmbeddedDatabaseError, StorageError
+from rag_app.flags import FlagChange, FlagService
 from rag_app.flags.who import system_user
-from rag_app.process_app import adefault_app, default_app
+from rag_app.process_app import adefault_app, default_app, default_settings
+from rag_app.request import RetrievalOptions
+from rag_app.schema import RetrievalResult
 from rag_app.serving import Method
 from rag_app.users import tenant_of
 
@@ -43,17 +48,16 @@ class _Retriever:
         Raises:
             InvalidInputError: an argument can not be used. What fails inside is told in the result instead.
             ConfigurationError: the application of this process can not be opened as it is configured.
-            StorageError: its database does not answer when it is opened.
+            StorageError: its database is not one that can be used: its schema is another, or PostgreSQL is too old.
         """
-        result = default_app().retrieve(
-            query,
-            tenant=tenant_of(user),
-            primary_source=primary_source,
-            secondary_sources=secondary_sources or (),
-            primary_budget=primary_budget,
-            secondary_budget=secondary_budget,
-            method=cls._method,
-        )
+        started, tenant = time.perf_counter(), tenant_of(user)
+        options = cls._options(primary_source, secondary_sources, primary_budget, secondary_budget)
+        try:
+            app = default_app()
+        except (DatabaseUnavailableError, EmbeddedDatabaseError) as error:
+            result = _unopened(error, query, tenant, options, started)
+        else:
+            result = app.retrieve(query, tenant=tenant, **options)
         return as_context_result(result, primary_source)
 
     @classmethod
@@ -67,17 +71,52 @@ class _Retriever:
         secondary_budget: int | None = None,
     ) -> ContextResult:
         """Do what `retrieve_context` does, without blocking the loop."""
-        app = await adefault_app()
-        result = await app.aretrieve(
-            query,
-            tenant=tenant_of(user),
-            primary_source=primary_source,
-            secondary_sources=secondary_sources or (),
-            primary_budget=primary_budget,
-            secondary_budget=secondary_budget,
-            method=cls._method,
-        )
+        started, tenant = time.perf_counter(), tenant_of(user)
+        options = cls._options(primary_source, secondary_sources, primary_budget, secondary_budget)
+        try:
+            app = await adefault_app()
+        except (DatabaseUnavailableError, EmbeddedDatabaseError) as error:
+            result = _unopened(error, query, tenant, options, started)
+        else:
+            result = await app.aretrieve(query, tenant=tenant, **options)
         return as_context_result(result, primary_source)
+
+    @classmethod
+    def _options(
+        cls,
+        primary_source: str | None,
+        secondary_sources: Sequence[str] | None,
+        primary_budget: int | None,
+        secondary_budget: int | None,
+    ) -> RetrievalOptions:
+        return {
+            "primary_source": primary_source,
+            "secondary_sources": secondary_sources or (),
+            "primary_budget": primary_budget,
+            "secondary_budget": secondary_budget,
+            "method": cls._method,
+        }
+
+
+def _unopened(
+    error: StorageError, query: str, tenant: str, options: RetrievalOptions, started: float
+) -> RetrievalResult:
+    from rag_app.unopened import answer_unopened  # it loads what builds an application
+
+    return answer_unopened(error, default_settings(), query, tenant, options, started)
+
+
+@contextmanager
+def _flags() -> Iterator[FlagService]:
+    """Give the flags of this process, as configured where its database does not answer when it is opened."""
+    with ExitStack() as opened:
+        try:
+            flags = default_app().flags
+        except (DatabaseUnavailableError, EmbeddedDatabaseError):
+            from rag_app.unopened import configured_flags
+
+            flags = opened.enter_context(configured_flags(default_settings()))
+        yield flags
 
 
 class ProductionRAG(_Retriever):
@@ -115,12 +154,15 @@ class FeatureFlags:
         Raises:
             InvalidInputError: there is no such flag, or it is not one that can be on or off.
         """
-        return default_app().flags.is_enabled(name, None if user is None else tenant_of(user))
+        tenant = None if user is None else tenant_of(user)
+        with _flags() as flags:
+            return flags.is_enabled(name, tenant)
 
     @staticmethod
     def get_value(name: str) -> Any:
         """Return the value in force: what was set, unless its time is over, else the configured one."""
-        return default_app().flags.get_value(name)
+        with _flags() as flags:
+            return flags.get_value(name)
 
     @staticmethod
     def set_flag(name: str, value: Any, ttl: float | None = None, changed_by: str | None = None) -> None:
@@ -153,15 +195,15 @@ class FeatureFlags:
         """Return who changed what and when, newest first."""
         return default_app().flags.history(name, limit)
 
-    @staticmethod
-    async def ais_enabled(name: str, user: object = None) -> bool:
+    @classmethod
+    async def ais_enabled(cls, name: str, user: object = None) -> bool:
         """Do what `is_enabled` does, without blocking the loop."""
-        return (await adefault_app()).flags.is_enabled(name, None if user is None else tenant_of(user))
+        return await asyncio.to_thread(cls.is_enabled, name, user)
 
-    @staticmethod
-    async def aget_value(name: str) -> Any:
+    @classmethod
+    async def aget_value(cls, name: str) -> Any:
         """Do what `get_value` does, without blocking the loop."""
-        return (await adefault_app()).flags.get_value(name)
+        return await asyncio.to_thread(cls.get_value, name)
 
     @classmethod
     async def aset_flag(cls, name: str, value: Any, ttl: float | None = None, changed_by: str | None = None) -> None:

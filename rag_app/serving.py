@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal
 
-from rag_app import metrics
 from rag_app.errors import kind_of
 from rag_app.flags import Evaluation, FlagService
 from rag_app.logs import REQUEST_ID, get_logger, key_values
 from rag_app.pipeline import RetrievalPipeline
+from rag_app.request_record import count_run, log_request
 from rag_app.schema import Emptiness, RequestOptions, RetrievalQuery, RetrievalResult
 from rag_app.shadow import Shadow
 from rag_app.simple_pipeline import SimplePipeline
@@ -193,46 +193,12 @@ class RetrievalService:
         """Count each run under its own pipeline; a request that fell over took the first one's time and its own."""
         primary_source = query.budget.primary_source if query.budget is not None else None
         for run in runs:
-            metrics.degraded(run.trace.degradations)
-            metrics.retrieved(
-                method=run.method,
-                primary_source=primary_source,
-                seconds=run.trace.total_ms / 1000,
-                deadline_s=self._deadline_s,
-                scores=[(node.node.metadata.get("source", ""), node.score or 0.0) for node in run.nodes],
-                tokens=run.tokens,
-                stages={stage.name: stage.ms / 1000 for stage in run.trace.stages},
-                complexity=run.analysis.complexity if run.analysis is not None else None,
-                error_type=run.failure,
-                empty_reason=run.emptiness.kind if run.emptiness is not None else None,
-            )
+            count_run(run, primary_source, self._deadline_s)
 
     def _log(self, result: RetrievalResult, request_id: str) -> None:
-        """Write the one line of a request: greppable, and without a word of the customer's."""
-        level = logging.WARNING if result.failure is not None or result.method != result.variant else logging.INFO
-        if logger.isEnabledFor(level):
-            trace = result.trace
-            fields: dict[str, object] = {
-                "request": request_id,
-                "tenant": result.tenant,
-                "method": result.method,
-                "variant": result.variant,
-                "variant_reason": result.variant_reason,
-                "chunks": len(result.nodes),
-                "tokens": result.tokens,
-                "latency_ms": trace.total_ms,
-                **{f"{stage.name}_ms": stage.ms for stage in trace.stages},
-                "Rerank": trace.reranker,
-                "empty": result.emptiness.kind if result.emptiness is not None else None,
-                "failure": result.failure,
-                "degraded": ",".join(f"{entry.component}:{entry.reason}" for entry in trace.degradations) or None,
-            }
-            logger.log(level, "%s %s", _LOG_NAMES[result.variant or result.method], key_values(fields))
+        log_request(result, request_id)
         if self._log_query_text and logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s", key_values({"request": request_id, "query": result.query}))
-
-
-_LOG_NAMES = {RetrievalPipeline.method: "ProductionRAG", SimplePipeline.method: "ContextRetriever"}
 
 
 def _tell(told: Attributes, result: RetrievalResult) -> None:

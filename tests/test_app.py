@@ -249,7 +249,7 @@ def test_no_match_is_an_empty_result(app: RagApp, tenant: str) -> None:
         ({"tenant": "a\0b"}, "control characters"),
         ({"tenant": "a" * 201}, "201 characters; the limit is 200"),
         ({"primary_budget": -1}, "primary_budget must be 0 or more tokens, not -1"),
-        ({"secondary_budget": "600"}, "secondary_budget must be 0 or more tokens"),
+        ({"secondary_budget": "600"}, "secondary_budget must be 0 or more tokens, not the str '600'"),
         ({"primary_source": 3}, "source must be a string"),
         ({"primary_source": "faq", "secondary_sources": "manual"}, "must be a list of sources"),
         ({"secondary_sources": ["manual"]}, "need a primary_source"),

@@ -279,3 +279,15 @@ def test_a_misspelt_section_in_the_environment_is_named(monkeypatch: pytest.Monk
     monkeypatch.setenv("RAG_APP_RERANKK__KIND", "none")
     with pytest.raises(ConfigurationError, match="'rerankk': did you mean 'rerank'"):
         load_settings()
+
+
+def test_what_is_wrong_is_told_with_the_place_that_it_is_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("retrieval: {dense_topk: 3, rrf_k: many}\n", "utf-8")
+    monkeypatch.setenv("RAG_APP_CONTEXT__PRIMARY_BUDGET", "-4")
+    wrong = refusal(file, rerank={"top_k": 0}).splitlines()
+    assert sum(line.endswith(f" (file {file})") for line in wrong) == 2
+    (from_environment,) = (line for line in wrong if line.startswith("context.primary_budget: "))
+    assert from_environment.endswith(", not '-4' (environment RAG_APP_CONTEXT__PRIMARY_BUDGET)")
+    (from_argument,) = (line for line in wrong if line.startswith("rerank.top_k: "))
+    assert from_argument.endswith(", not 0")

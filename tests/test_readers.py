@@ -321,6 +321,35 @@ def test_the_columns_of_a_record_have_names_in_either_language(write: Write, hea
     assert len(document.node_id) == (len(doc_id) if doc_id.endswith("7") else len("p.csv#") + 12)
 
 
+@pytest.mark.parametrize(
+    ("record", "doc_id", "text"),
+    [
+        ({"شناسه": 7, "نام": "کفش", "قيمت": "۹۰۰", "توضیحات": "سبک"}, "7", "سبک"),
+        ({"id": "p7", "نام کالا": "کفش", "قيمت": "۹۰۰"}, "p7", "کفش"),
+        ({"_id": "p7", "title": "کفش", "متن": "سبک", "قيمت": "۹۰۰"}, "p7", "سبک"),
+        ({"كد_محصول": 7, "عنوان": "کفش", "قيمت": "۹۰۰"}, "p.jsonl#7", "کفش"),
+        ({"name": "کفش", "text": None, "قيمت": "۹۰۰"}, "p.jsonl#", "کفش"),
+    ],
+)
+def test_a_record_of_jsonl_without_a_text_is_read_as_a_row_is(
+    write: Write, record: dict[str, object], doc_id: str, text: str
+) -> None:
+    document = one(write("p.jsonl", json.dumps(record)))
+    assert (document.metadata["title"], document.text) == ("کفش", text)
+    assert document.metadata["قيمت"] == "۹۰۰"
+    assert document.metadata["kind"] == "record"
+    assert document.node_id.startswith(doc_id)
+    assert document.node_id == one(write("p.jsonl", json.dumps(record))).node_id
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_cells_may_be_apart_by_what_spreadsheets_of_other_countries_write(write: Write, mark: str) -> None:
+    row = mark.join(["7", "کتاب، چاپ دوم", '"آبی; سبز, زرد"'])
+    document = one(write("p.csv", f"\n{mark.join(['کد', 'نام', 'رنگ'])}\n{row}\n"))
+    assert document.metadata["title"] == "کتاب، چاپ دوم"
+    assert document.metadata["رنگ"] == "آبی; سبز, زرد"
+
+
 def test_a_record_without_a_code_keeps_its_id_when_rows_move(write: Write) -> None:
     before = read_all(write("p.csv", "name,price\nکتاب,1\nدفتر,2\n"))
     after = read_all(write("p.csv", "name,price\nمداد,3\nدفتر,4\nکتاب,5\n"))

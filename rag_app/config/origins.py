@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import SecretStr
 from pydantic_settings import EnvSettingsSource
 
+from rag_app.config.places import ENVIRONMENT, Places, place_of
 from rag_app.config.settings import PROFILES, Settings, load_settings, read_yaml
 from rag_app.errors import without_credentials
 
@@ -37,9 +38,9 @@ def effective_settings(config: str | Path | None = None, **overrides: Any) -> li
     settings = load_settings(config, **overrides)
     file = config or os.environ.get("RAG_APP_CONFIG")
     given = {name: value for name, value in overrides.items() if value is not None}
-    places: list[tuple[str, Mapping[str, Any]]] = [
+    places: Places = [
         ("argument", given),
-        ("environment", EnvSettingsSource(Settings)()),
+        (ENVIRONMENT, EnvSettingsSource(Settings)()),
         (f"file {file}", read_yaml(Path(file)) if file else {}),
         (f"profile {settings.profile}", PROFILES[settings.profile]),
     ]
@@ -57,21 +58,12 @@ def _leaves(values: Mapping[str, Any], *sections: str) -> Iterator[tuple[tuple[s
             yield (*sections, name), value
 
 
-def _origin(path: tuple[str, ...], places: list[tuple[str, Mapping[str, Any]]]) -> str:
-    for place, values in places:
-        if _holds(values, path):
-            return f"environment RAG_APP_{'__'.join(path).upper()}" if place == "environment" else place
+def _origin(path: tuple[str, ...], places: Places) -> str:
+    if (place := place_of(path, places)) is not None:
+        return place
     if path == ("database", "url") and os.environ.get("DATABASE_URL"):
         return "environment DATABASE_URL"
     return "default"
-
-
-def _holds(values: Any, path: tuple[str, ...]) -> bool:
-    for name in path:
-        if not isinstance(values, Mapping) or name not in values:
-            return False
-        values = values[name]
-    return True
 
 
 def _shown(path: tuple[str, ...], value: Any) -> Any:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import PositiveFloat, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -17,6 +19,7 @@ from pydantic_settings import (
 )
 
 from rag_app.config.explaining import explained
+from rag_app.config.places import ENVIRONMENT, Places, place_of
 from rag_app.config.sections import (
     ContextSettings,
     DatabaseSettings,
@@ -115,7 +118,8 @@ def load_settings(config: str | Path | None = None, **overrides: Any) -> Setting
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(explained(entry, Settings) for entry in error.errors())) from None
+        places = [("", given), (ENVIRONMENT, EnvSettingsSource(Settings)()), (f"file {file}", _from_file.get() or {})]
+        raise ConfigurationError("\n".join(_told(entry, places) for entry in error.errors())) from None
     except SettingsError as error:  # a whole section in one variable that is not JSON; its value may hold a secret
         raise ConfigurationError(f"{error}: name single settings, as in RAG_APP_RERANK__TOP_K=8") from None
     finally:
@@ -125,6 +129,12 @@ def load_settings(config: str | Path | None = None, **overrides: Any) -> Setting
         database = settings.database.model_copy(update={"url": SecretStr(url)})
         settings = settings.model_copy(update={"database": database})
     return settings
+
+
+def _told(entry: ErrorDetails, places: Places) -> str:
+    """Say what is wrong with a setting and, unless it is an argument, where it is from."""
+    place = place_of([str(part) for part in entry["loc"]], places) if entry["loc"] else None
+    return f"{explained(entry, Settings)} ({place})" if place else explained(entry, Settings)
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

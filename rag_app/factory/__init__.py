@@ -1,7 +1,7 @@
 """Building everything from the settings; the only reader of the settings."""
 
 from rag_app.factory.conversation import ConfiguredLLM, open_chat, open_configured_llm, open_requests
-from rag_app.factory.foundation import open_database, open_flags, prepare_schema
+from rag_app.factory.foundation import flags_on, open_database, open_flags, prepare_schema
 from rag_app.factory.pipelines import Components, build
 from rag_app.factory.reindexing import reindex
 
@@ -9,6 +9,7 @@ __all__ = [
     "Components",
     "ConfiguredLLM",
     "build",
+    "flags_on",
     "open_chat",
     "open_configured_llm",
     "open_database",

@@ -41,6 +41,11 @@ def open_flags(settings: Settings, database: Database) -> FlagService:
     Raises:
         ConfigurationError: the backend is Redis, and its URL or its package is missing.
     """
+    return flags_on(_flag_store(settings, database), settings)
+
+
+def flags_on(store: FlagStore, settings: Settings) -> FlagService:
+    """Return the runtime flags that a store holds; one that is not set is as the settings say."""
     configured: dict[str, Value] = {
         "rerank_model": settings.rerank.model,
         "dense_top_k": settings.retrieval.dense_top_k,
@@ -48,7 +53,7 @@ def open_flags(settings: Settings, database: Database) -> FlagService:
         "fusion_top_k": settings.retrieval.fusion_top_k,
         "rerank_top_k": settings.rerank.top_k,
     }
-    return FlagService(_flag_store(settings, database), defaults=configured, refresh_s=settings.flags.refresh_s)
+    return FlagService(store, defaults=configured, refresh_s=settings.flags.refresh_s)
 
 
 def _flag_store(settings: Settings, database: Database) -> FlagStore:

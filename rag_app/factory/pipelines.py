@@ -71,9 +71,43 @@ def build(
     catalog = TenantCatalog(database, exact_limit=settings.retrieval.exact_limit)
     catalog.verify_index(index_settings)
     writer = DocumentWriter(database, index_settings)
+    ingestion = _ingestion(settings, writer, catalog, embedding, analyzer, index_settings)
+    vector_store = TenantPGVectorStore(database, embedding.dim)
+    dense_indexes = DenseIndexes(
+        database,
+        vector_store,
+        embedding.model.get_query_embedding,
+        exact_limit=settings.retrieval.exact_limit,
+        memory_mb=settings.database.index_memory_mb,
+    )
+    reader = ChunkReader(database, max_bytes=int(settings.retrieval.chunk_cache_mb * 1e6))
+    bm25_indexes = BM25Indexes(
+        reader,
+        Lexicons(settings.query_analysis.lexicon),
+        similarity_top_k=settings.retrieval.sparse_top_k,
+        max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
+    )
+    counters = _counters(settings)
+    write = quick_writer(settings, llm) if settings.retrieval.expansion.enabled else None
+    parts = Parts(database, vector_store, reader, embedding, bm25_indexes, loop, write)
+    production, simple, followers = _pipelines(settings, parts, catalog, counters)
+    service = _service(settings, production, simple, flags, ShadowStore(database))
+    return Components(
+        embedding, writer, ingestion, dense_indexes, bm25_indexes, production, service, counters, followers
+    )
+
+
+def _ingestion(
+    settings: Settings,
+    writer: DocumentWriter,
+    catalog: TenantCatalog,
+    embedding: Embedding,
+    analyzer: PersianAnalyzer,
+    index_settings: dict[str, str],
+) -> IngestionPipeline:
     sizes = {"child_tokens": settings.ingestion.child_tokens, "parent_tokens": settings.ingestion.parent_tokens}
     record_parser = bounded(RecordNodeParser(**sizes))
-    ingestion = IngestionPipeline(
+    return IngestionPipeline(
         writer=writer,
         catalog=catalog,
         parser=bounded(ParentChildNodeParser(**sizes)),
@@ -84,64 +118,59 @@ def build(
         batch_size=settings.ingestion.batch_size,
         max_file_mb=settings.ingestion.max_file_mb,
     )
-    reader = ChunkReader(database, max_bytes=int(settings.retrieval.chunk_cache_mb * 1e6))
-    counters = _counters(settings)
-    writer_of_context = ContextWriter(render_context, counters.counter, counters.final_counter)
+
+
+def _pipelines(
+    settings: Settings, parts: Parts, catalog: TenantCatalog, counters: Counters
+) -> tuple[RetrievalPipeline, SimplePipeline, tuple[Follower, ...]]:
+    """Return the new pipeline, the old one, and what follows the documents for the new one's legs."""
+    writer = ContextWriter(render_context, counters.counter, counters.final_counter)
     budget = TokenBudgetPostprocessor(
         counters.counter,
         render_chunk,
         top_n=settings.rerank.top_k,
         budget=TokenBudget(settings.context.primary_budget, settings.context.secondary_budget),
     )
-    vector_store = TenantPGVectorStore(database, embedding.dim)
-    dense_indexes = DenseIndexes(
-        database,
-        vector_store,
-        embedding.model.get_query_embedding,
-        exact_limit=settings.retrieval.exact_limit,
-        memory_mb=settings.database.index_memory_mb,
-    )
-    indexes = BM25Indexes(
-        reader,
-        Lexicons(settings.query_analysis.lexicon),
-        similarity_top_k=settings.retrieval.sparse_top_k,
-        max_bytes=int(settings.retrieval.bm25_cache_mb * 1e6),
-    )
-    write = quick_writer(settings, llm) if settings.retrieval.expansion.enabled else None
-    hybrid, followers = fused(settings, Parts(database, vector_store, reader, embedding, indexes, loop, write))
-    retrieval = RetrievalPipeline(
+    hybrid, followers = fused(settings, parts)
+    production = RetrievalPipeline(
         analyzer=QueryAnalyzer(_router(settings)),
         catalog=catalog,
-        read=indexes.aread,
+        read=parts.bm25_indexes.aread,
         retriever=hybrid,
         rerankers={name: bounded(reranker) for name, reranker in rerankers_of(settings).items()},
         context=[
             Deduplication(threshold=settings.context.duplicate_threshold),
-            ParentExpansion(reader, loop, top_n=settings.rerank.top_k),
+            ParentExpansion(parts.reader, parts.loop, top_n=settings.rerank.top_k),
             budget,
         ],
-        writer=writer_of_context,
+        writer=writer,
     )
-    dense = DenseLeg(vector_store, reader, embedding, loop, similarity_top_k=settings.rerank.top_k)
-    simple = SimplePipeline(
-        catalog=catalog,
-        retriever=bounded(dense),
-        budget=budget,
-        writer=writer_of_context,
+    dense = DenseLeg(
+        parts.vector_store, parts.reader, parts.embedding, parts.loop, similarity_top_k=settings.rerank.top_k
     )
-    cross_encoder = retrieval.rerankers.get("cross_encoder")
-    service = RetrievalService(
-        production=retrieval,
+    simple = SimplePipeline(catalog=catalog, retriever=bounded(dense), budget=budget, writer=writer)
+    return production, simple, followers
+
+
+def _service(
+    settings: Settings,
+    production: RetrievalPipeline,
+    simple: SimplePipeline,
+    flags: FlagService,
+    shadow_store: ShadowStore,
+) -> RetrievalService:
+    cross_encoder = production.rerankers.get("cross_encoder")
+    return RetrievalService(
+        production=production,
         simple=simple,
         flags=flags,
         use_model=cross_encoder.use_model if isinstance(cross_encoder, CrossEncoderRerank) else None,
         model=settings.rerank.model,
-        shadow_store=ShadowStore(database),
+        shadow_store=shadow_store,
         shadow_max_in_flight=settings.shadow.max_in_flight,
         deadline_s=settings.deadline_s,
         log_query_text=settings.logs.query_text,
     )
-    return Components(embedding, writer, ingestion, dense_indexes, indexes, retrieval, service, counters, followers)
 
 
 def _counters(settings: Settings) -> Counters:

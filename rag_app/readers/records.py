@@ -8,10 +8,18 @@ from typing import Any
 from llama_index.core.schema import Document
 
 from rag_app.errors import ReadError
+from rag_app.readers.columns import (
+    ANSWER_NAMES,
+    CODE_NAMES,
+    ID_NAMES,
+    QUESTION_NAMES,
+    TEXT_NAMES,
+    TITLE_NAMES,
+    column_of,
+    plain,
+)
 from rag_app.readers.documents import make_document, named_by
 
-QUESTION_NAMES = ("question", "پرسش", "سوال", "سؤال")
-ANSWER_NAMES = ("answer", "پاسخ", "جواب")
 _PAIR_NAMES = {*QUESTION_NAMES, *ANSWER_NAMES}
 _RECORD_NAMES = {"id", "_id", "title", "text", "source", "metadata"}
 
@@ -19,7 +27,8 @@ _RECORD_NAMES = {"id", "_id", "title", "text", "source", "metadata"}
 def record_document(item: object, source: str | None, name: str = "faq") -> Document:
     """Return a record or a LlamaIndex document as a document to be ingested.
 
-    A record with a question or an answer and without a text is a question-answer pair.
+    A record with a question or an answer and without a text is a question-answer pair. One without a text that has a
+    title by any of its names, such as «نام کالا», is read as a row of a table is.
 
     Args:
         item: the record or document.
@@ -42,6 +51,8 @@ def record_document(item: object, source: str | None, name: str = "faq") -> Docu
         metadata = _metadata(item, _RECORD_NAMES | _PAIR_NAMES)
         pair_id = _string(doc_id) if doc_id is not None else named_by(name, str(question).strip())
         return pair_document(pair_id, question, answer, named_source, title, metadata)
+    if item.get("text") is None and (title_name := _column(item, TITLE_NAMES)) is not None:
+        return _row_document(item, title_name, named_source, name)
     if doc_id is None:
         raise ReadError("the record has no id")
     text = "" if item.get("text") is None else item["text"]
@@ -65,6 +76,25 @@ def pair_document(
     own_title = {"question": question} if title and title != question else {}
     text = f"{question}\n{answer.strip()}"
     return make_document(doc_id, text, source, title or question, {**metadata, **own_title}, kind="faq")
+
+
+def _row_document(item: Mapping[str, Any], title_name: str, source: Any, name: str) -> Document:
+    """Return a record as a document like one of a row: named by its id, code or title, its other fields shown."""
+    id_name, code_name, text_name = (_column(item, names) for names in (ID_NAMES, CODE_NAMES, TEXT_NAMES))
+    title = _string(item[title_name])
+    if id_name is not None or "_id" in item:
+        doc_id = _string(item[id_name or "_id"])
+    else:
+        doc_id = f"{name}#{item[code_name]}" if code_name is not None else named_by(name, str(title))
+    text = item[text_name] if text_name is not None else title
+    metadata = _metadata(item, _RECORD_NAMES | {title_name, *filter(None, (id_name, text_name))})
+    return make_document(doc_id, text, source, title, {"kind": "record", **metadata})
+
+
+def _column(item: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return the field of the record, of those that are not empty, that goes by one of these names."""
+    filled = [name for name, value in item.items() if value is not None and not (isinstance(value, str) and not value)]
+    return column_of({plain(name): name for name in filled if isinstance(name, str)}, names)
 
 
 def _first(item: Mapping[str, Any], names: Sequence[str]) -> Any:

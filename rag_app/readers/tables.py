@@ -12,17 +12,21 @@ from textwrap import shorten
 from llama_index.core.schema import Document
 
 from rag_app.errors import ReadError
-from rag_app.persian import fold
-from rag_app.persian.folding import HALF_SPACE
+from rag_app.readers.columns import (
+    ANSWER_NAMES,
+    CODE_NAMES,
+    ID_NAMES,
+    QUESTION_NAMES,
+    SOURCE_NAMES,
+    TEXT_NAMES,
+    TITLE_NAMES,
+    column_of,
+    plain,
+)
 from rag_app.readers.documents import Read, guarded, make_document, named_by, skipped
 from rag_app.readers.opened import Opened
-from rag_app.readers.records import ANSWER_NAMES, QUESTION_NAMES, pair_document
+from rag_app.readers.records import pair_document
 
-_TITLE_NAMES = ("title", "name", "product", "product name", "عنوان", "نام", "نام محصول", "نام کالا", "محصول", "کالا")
-_TEXT_NAMES = ("text", "description", "متن", "توضیحات", "توضیح", "شرح")
-_ID_NAMES = ("id", "شناسه")
-_CODE_NAMES = ("sku", "code", "کد", "کد محصول", "کد کالا")
-_SOURCE_NAMES = ("source",)
 _LONG_CELL = 200  # characters from which a cell is text to read rather than a field
 _SHOWN = 300  # characters of a note that lists columns
 
@@ -35,14 +39,15 @@ def read_csv(file: Opened) -> Iterator[Read]:
 
     Its documents' ids begin with the file's name.
     """
-    lines, origin = _Lines(file.text()), file.origin
-    rows = csv.reader(lines)
+    text, origin = file.text(), file.origin
+    lines = _Lines(text)
+    rows = csv.reader(lines, delimiter=_delimiter(text))
     try:
         names = next(filter(None, rows), [])
     except csv.Error as error:
         yield skipped(origin, f"the first line is not CSV: {error}")
         return
-    columns = {_plain(name): name for name in names}
+    columns = {plain(name): name for name in names}
     make = _row_reader(columns)
     if make is None:
         found = shorten(", ".join(columns) or "none", _SHOWN, placeholder="…")
@@ -63,6 +68,12 @@ def read_csv(file: Opened) -> Iterator[Read]:
         if cells is None:
             return
         yield guarded(partial(_checked, make, names, cells, file.name, file.source), f"{origin}:{lines.number}")
+
+
+def _delimiter(text: str) -> str:
+    """Return what stands between the cells of the first line: a comma; where there is none a semicolon or a tab."""
+    first = next((line for line in text.split("\n") if line.strip()), "")
+    return next((mark for mark in ",;\t" if mark in first), ",")
 
 
 class _Lines:
@@ -87,22 +98,13 @@ class _Lines:
             pass
 
 
-def _plain(column: str) -> str:
-    """Return a column's name as it is compared: in small letters, with one kind of each letter and space."""
-    return " ".join(fold(column).replace(HALF_SPACE, " ").replace("_", " ").split())
-
-
-def _column(columns: Mapping[str, str], names: Sequence[str]) -> str | None:
-    return next((columns[_plain(name)] for name in names if _plain(name) in columns), None)
-
-
 RowReader = Callable[[Row, str, str], Document]
 
 
 def _row_reader(columns: Mapping[str, str]) -> RowReader | None:
     """Return what makes a document of a row with these columns, or None if nothing does."""
-    question, answer = _column(columns, QUESTION_NAMES), _column(columns, ANSWER_NAMES)
-    title = _column(columns, _TITLE_NAMES)
+    question, answer = column_of(columns, QUESTION_NAMES), column_of(columns, ANSWER_NAMES)
+    title = column_of(columns, TITLE_NAMES)
     if question is not None and answer is not None:
         return partial(_pair, question, answer)
     if title is not None and question is None and answer is None:
@@ -125,8 +127,8 @@ def _record(columns: Mapping[str, str], title: str, row: Row, name: str, source:
     """Return the row as a record; short cells are its fields, long ones belong to its text."""
     if not row[title]:
         raise ReadError(f"the row has no {title.strip()}")
-    number, text, own_source = (_column(columns, names) for names in (_ID_NAMES, _TEXT_NAMES, _SOURCE_NAMES))
-    code = number or _column(columns, _CODE_NAMES)
+    number, text, own_source = (column_of(columns, names) for names in (ID_NAMES, TEXT_NAMES, SOURCE_NAMES))
+    code = number or column_of(columns, CODE_NAMES)
     doc_id = f"{name}#{row[code]}" if code and row[code] else named_by(name, row[title])
     known = {number, title, text, own_source}
     others = {column.strip(): cell for column, cell in row.items() if column not in known and column.strip() and cell}

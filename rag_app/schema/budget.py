@@ -54,7 +54,7 @@ class TokenBudget:
         for name in ("primary", "secondary"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise InvalidInputError(f"{name}_budget must be 0 or more tokens, not {value!r}")
+                raise InvalidInputError(f"{name}_budget must be 0 or more tokens, not {_told(value)}")
 
     @property
     def total(self) -> int:
@@ -64,3 +64,7 @@ class TokenBudget:
     def is_primary(self, source: str) -> bool:
         """Tell whether chunks of `source` draw on the primary share first."""
         return self.primary_source is None or source == self.primary_source
+
+
+def _told(value: object) -> str:
+    return repr(value) if isinstance(value, int | float) else f"the {type(value).__name__} {value!r:.80}"

@@ -85,6 +85,50 @@ def test_a_field_of_a_record_is_quoted_alone() -> None:
     assert "«قیمت: ۱٬۲۰۰٬۰۰۰» [1]" in said
 
 
+PRODUCT = "کد کالا: 1003\nبرند: فیلیپس\nقیمت (تومان): ۱۲٬۷۰۰٬۰۰۰\nموجودی: موجود\nرنگ: مشکی\n"
+PRODUCT += "سرخ‌کن رژیمی با ظرفیت شش لیتر است. فیلیپس از قدیمی‌ترین برندهای سرخ‌کن است."
+
+
+@pytest.mark.parametrize(
+    ("question", "field"),
+    [
+        ("قیمت سرخ‌کن فیلیپس", "قیمت (تومان): ۱۲٬۷۰۰٬۰۰۰"),
+        ("gheymate sorkhkon filips chande", "قیمت (تومان): ۱۲٬۷۰۰٬۰۰۰"),
+        ("سرخ کن فیلیپس چنده؟", "قیمت (تومان): ۱۲٬۷۰۰٬۰۰۰"),
+        ("سرخ‌کن فیلیپس موجوده؟", "موجودی: موجود"),
+        ("سرخ‌کن فیلیپس چه رنگی داره", "رنگ: مشکی"),
+    ],
+)
+def test_the_field_that_is_asked_for_is_quoted_and_not_one_that_only_names_the_product(
+    question: str, field: str
+) -> None:
+    assert answer(question, ("سرخ‌کن بدون روغن", PRODUCT)).startswith(f"در اسناد آمده است: «{field}» [1]")
+
+
+@pytest.mark.parametrize("title", ["سرخ‌کن فیلیپس", ""])
+def test_a_question_for_a_price_quotes_the_sentence_that_gives_it(title: str) -> None:
+    text = "سرخ‌کن فیلیپس محصول شرکتی هلندی است. قیمت آن ۱۲٬۷۰۰٬۰۰۰ تومان است. رنگ آن مشکی است."
+    assert "«قیمت آن ۱۲٬۷۰۰٬۰۰۰ تومان است.»" in answer("قیمت سرخ‌کن فیلیپس چنده؟", (title, text)).split(" و «")[0]
+
+
+def test_prices_that_differ_are_each_quoted() -> None:
+    said = answer("قیمت؟", ("کفش", "قیمت: ۱٬۲۰۰٬۰۰۰ تومان\nکفش سبک."), ("کیف", "قیمت: ۹۰۰٬۰۰۰ تومان\nکیف چرم."))
+    assert "«قیمت: ۱٬۲۰۰٬۰۰۰ تومان» [1]" in said
+    assert "«قیمت: ۹۰۰٬۰۰۰ تومان» [2]" in said
+
+
+def test_what_stands_under_a_heading_that_asks_is_its_answer() -> None:
+    text = "# پرسش‌ها\n\n### سفارشم چند روزه می‌رسه؟\nتهران یک روز کاری طول می‌کشد. شهرستان‌ها سه روز."
+    text += "\n\n### کارت هدیه دارید؟\nبله."
+    for question in ("کی میرسه سفارشم؟", "چند روز میرسه"):
+        assert answer(question, text) == "در اسناد آمده است: «تهران یک روز کاری طول می‌کشد. شهرستان‌ها سه روز.» [1]"
+
+
+def test_when_it_comes_to_hand_is_when_it_is_delivered() -> None:
+    text = "سفارش‌ها سه روزه می‌رسد و در نشانی شما تحویل می‌شود."
+    assert f"«{text}»" in answer("کی میرسه دستم؟", f"{text} برق‌کار یک روز بعد از راه می‌رسد.")
+
+
 def test_headings_and_questions_are_not_quoted() -> None:
     said = answer("هزینه ارسال چقدره؟", f"## هزینهٔ ارسال\n\nهزینهٔ ارسال چقدر است؟ {SHIPPING}")
     assert said == "در اسناد آمده است: «هزینهٔ ارسال ۶۵٬۰۰۰ تومان است.» [1]"
