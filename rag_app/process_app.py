@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rag_app.errors import StorageError
 from rag_app.logs import get_logger
@@ -26,9 +26,18 @@ _source: Callable[[], Settings] | None = None
 _app: RagApp | None = None
 _process = 0
 _of_parents: list[RagApp] = []
-_failure: StorageError | None = None
-_try_again_at = 0.0  # on the monotonic clock
 _PAUSE_S = 1.0  # after opening failed: who waited for it does not wait for another try
+
+
+class _Failed(NamedTuple):
+    """Why the application could not be opened with these settings, and when to try again, on the monotonic clock."""
+
+    settings: Settings
+    error: StorageError
+    try_again_at: float
+
+
+_failed: _Failed | None = None
 
 
 def _renew() -> None:
@@ -52,11 +61,11 @@ def configure(config: str | Path | None = None, **settings: Any) -> None:
     """
     from rag_app.config import load_settings
 
-    global _settings, _failure
+    global _settings, _failed
     checked = load_settings(config, **settings)
     close_default_app()
     with _lock:
-        _settings, _failure = checked, None
+        _settings, _failed = checked, None
 
 
 def configure_from(source: Callable[[], Settings] | None) -> None:
@@ -98,19 +107,20 @@ def default_app() -> RagApp:
 
 
 def _opened() -> RagApp:
-    """Open the application, unless it could not be opened just now."""
+    """Open the application, unless with these settings it could not be opened just now."""
     from rag_app.app import RagApp
 
-    global _failure, _try_again_at
-    if _failure is not None and time.monotonic() < _try_again_at:
-        raise type(_failure)(str(_failure))
+    global _failed
+    settings = default_settings()
+    if _failed is not None and _failed.settings == settings and time.monotonic() < _failed.try_again_at:
+        raise type(_failed.error)(str(_failed.error))
     try:
-        app = RagApp(default_settings())
+        app = RagApp(settings)
     except StorageError as error:
-        _failure, _try_again_at = error, time.monotonic() + _PAUSE_S
+        _failed = _Failed(settings, error, time.monotonic() + _PAUSE_S)
         logger.warning("the application of this process can not be opened: %s", error)
         raise
-    _failure = None
+    _failed = None
     return app
 
 

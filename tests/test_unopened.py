@@ -24,7 +24,7 @@ def _unreachable() -> Iterator[None]:
     rag_app.configure(database={"url": f"postgresql://u:{SECRET}@127.0.0.1:1/x"})
     yield
     close_default_app()
-    process_app._settings = process_app._failure = None
+    process_app._settings = process_app._failed = None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,18 @@ def test_it_is_not_tried_again_at_once_but_soon(monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(DatabaseUnavailableError, match="it does not answer"):
             default_app()
     assert len(tries) == 1
-    monkeypatch.setattr(process_app, "_try_again_at", 0.0)
+    monkeypatch.setattr(process_app, "_PAUSE_S", 0.0)
+    process_app._failed = None
     with pytest.raises(DatabaseUnavailableError):
         default_app()
-    assert len(tries) == 2
+    with pytest.raises(DatabaseUnavailableError):
+        default_app()
+    assert len(tries) == 3
+
+
+def test_other_settings_are_tried_at_once(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    process_app._settings = None
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@127.0.0.1:1/x")
+    assert ProductionRAG.retrieve_context("ارسال", "t1")["reason"] == "retrieval failed: DatabaseUnavailableError"
+    monkeypatch.setenv("DATABASE_URL", new_database())
+    assert "has no documents" in str(ProductionRAG.retrieve_context("ارسال", "t1")["reason"])
