@@ -49,6 +49,19 @@ def test_importing_loads_nothing_heavy(statement: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_question_is_answered_offline_without_what_is_heavy_and_not_needed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from rag_app import RagApp\n"
+        "if __name__ == '__main__':\n"
+        "    with RagApp.from_config(profile='embedded', data_dir=sys.argv[1]) as app:\n"
+        "        app.ingest([{'id': 'm1', 'text': 'ارسال سه روز طول می‌کشد.'}], tenant='t')\n"
+        "        print(len(app.retrieve('ersal chand rooze?', tenant='t').nodes))\n"
+        "    print([name for name in ('sklearn', 'torch', 'pandas', 'transformers', 'hazm') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["1", "[]"]
+
+
 def test_what_only_some_applications_or_the_first_request_need_is_not_loaded_before() -> None:
     code = (
         "import sys, rag_app.app, rag_app.spans, rag_app.trace\n"

@@ -107,6 +107,7 @@ def test_it_is_not_tried_again_at_once_but_soon(monkeypatch: pytest.MonkeyPatch)
 
 def test_other_settings_are_tried_at_once(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     process_app._settings = None
+    monkeypatch.setattr(process_app, "_source", None)  # Django's, where that was set up before
     monkeypatch.setenv("DATABASE_URL", "postgresql://u@127.0.0.1:1/x")
     assert ProductionRAG.retrieve_context("ارسال", "t1")["reason"] == "retrieval failed: DatabaseUnavailableError"
     monkeypatch.setenv("DATABASE_URL", new_database())

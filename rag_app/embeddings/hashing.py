@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import mmh3
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
 
 from rag_app.embeddings.options import Embedding, EmbeddingOptions
 from rag_app.persian import PersianAnalyzer, idf, ngrams
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 SMALLEST, LARGEST = 3, 5
 _SHORT = 500  # characters
@@ -38,7 +43,6 @@ class HashingEmbedding(BaseEmbedding):
     embed_dim: int = 1024
     embed_batch_size: int = 256
     _analyzer: PersianAnalyzer = PrivateAttr(default_factory=PersianAnalyzer)
-    _vectorizer: Any = PrivateAttr(default=None)
 
     @classmethod
     def class_name(cls) -> str:
@@ -53,18 +57,7 @@ class HashingEmbedding(BaseEmbedding):
     def _embed(self, texts: list[str]) -> list[list[float]]:
         import numpy as np
         from scipy import sparse
-        from sklearn import config_context
-        from sklearn.feature_extraction.text import HashingVectorizer
-        from sklearn.preprocessing import normalize
 
-        if self._vectorizer is None:
-            self._vectorizer = HashingVectorizer(
-                n_features=self.embed_dim,
-                analyzer=lambda word: ngrams(word, SMALLEST, LARGEST),
-                norm="l2",
-                alternate_sign=True,
-                dtype=np.float32,
-            )
         vocabulary: dict[str, int] = {}
         columns, counts, starts = [], [], [0]
         for text in texts:
@@ -76,11 +69,22 @@ class HashingEmbedding(BaseEmbedding):
             return [[0.0] * self.embed_dim for _ in texts]
         weights = np.array([idf(word) for word in vocabulary])[columns] * (1.0 + np.log(counts))
         words = sparse.csr_matrix((weights.astype(np.float32), columns, starts), shape=(len(texts), len(vocabulary)))
-        # Looking over what was just made would take as long for a question as making it.
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            vectors = normalize(words @ self._vectorizer.transform(vocabulary))
+        vectors = _of_unit_length(words @ self._of_words(list(vocabulary)))
         rows: list[list[float]] = vectors.toarray().tolist()
         return rows
+
+    def _of_words(self, words: Sequence[str]) -> csr_matrix:
+        """Return the vectors of words, one a row, of length 1."""
+        import numpy as np
+        from scipy import sparse
+
+        of_each = [ngrams(word, SMALLEST, LARGEST) for word in words]
+        hashes = np.array([mmh3.hash(ngram) for each in of_each for ngram in each], np.int64)
+        starts = np.cumsum([0, *map(len, of_each)])
+        signs = np.where(hashes < 0, -1, 1).astype(np.float32)
+        vectors = sparse.csr_matrix((signs, np.abs(hashes) % self.embed_dim, starts), (len(words), self.embed_dim))
+        vectors.sum_duplicates()
+        return _of_unit_length(vectors)
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._embed([text])[0]
@@ -95,3 +99,13 @@ class HashingEmbedding(BaseEmbedding):
         if len(query) <= _SHORT:  # about a millisecond: a thread would take as long to begin
             return self._get_query_embedding(query)
         return await asyncio.to_thread(self._get_query_embedding, query)
+
+
+def _of_unit_length(vectors: csr_matrix) -> csr_matrix:
+    """Return the rows with length 1, but for those of zeros."""
+    import numpy as np
+
+    rows = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+    squares = np.bincount(rows, vectors.data.astype(float) ** 2, minlength=vectors.shape[0])
+    vectors.data /= np.sqrt(np.where(squares > 0, squares, 1))[rows]
+    return vectors

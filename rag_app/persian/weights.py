@@ -28,9 +28,9 @@ _SMALL_WORDS = frozenset(
 
 @cache
 def _stop_words() -> frozenset[str]:
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+    from bm25s.stopwords import STOPWORDS_EN_PLUS
 
-    words = _AFFIXES.union(hazm_data("stopwords.dat"), ENGLISH_STOP_WORDS)
+    words = _AFFIXES.union(hazm_data("stopwords.dat"), STOPWORDS_EN_PLUS)
     pairs = [line.split(" ") for line in hazm_data("iwords.dat")]
     return words.union(pair[0] for pair in pairs if pair[-1] in words) - _NUMERALS
 
