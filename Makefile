@@ -32,10 +32,10 @@ bench: $(VENV)/dev ## Compare speed with the stock LlamaIndex pipeline, as ratio
 bench-peers: $(VENV)/dev ## Compare with LlamaIndex, LangChain, Haystack and RAGLite: make bench-peers SQUAD=file.json
 	@test -n "$(SQUAD)" || { echo "name a file in the format of SQuAD: make bench-peers SQUAD=file.json"; exit 2; }
 	$(BIN)/python benchmarks/peers/environments.py
-	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian --limit 300
+	$(BIN)/python benchmarks/persian/build.py "$(SQUAD)" build/persian-peers --limit 200
 	$(BIN)/python benchmarks/rerank/full_size.py base --squad "$(SQUAD)"
 	RAG_APP_CACHE_DIR=build/rerank/cache $(BIN)/rag-app models export build/rerank/base --int8
-	RAG_APP_CACHE_DIR=build/rerank/cache $(BIN)/python benchmarks/peers/against_peers.py build/persian \
+	RAG_APP_CACHE_DIR=build/rerank/cache $(BIN)/python benchmarks/peers/against_peers.py build/persian-peers \
 		--model build/rerank/base --json benchmarks/peers/results.json
 	$(BIN)/python benchmarks/peers/rendering.py
 

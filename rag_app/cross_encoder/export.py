@@ -57,7 +57,11 @@ def export_int8(folder: Path, output: Path) -> Path:
             for file in folder.iterdir():
                 if file.is_file() and file.suffix in {".json", ".txt", ".model"}:
                     shutil.copy(file, written)
-            written.rename(output)
+            try:
+                written.rename(output)
+            except OSError:
+                if not is_int8_export(output):  # else another process has written the same meanwhile
+                    raise
     except OSError as error:
         if ran_out_of_memory(error):
             raise

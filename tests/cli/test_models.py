@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rag_app.cross_encoder import ALIASES, ModelSpec, find_model, int8_folder, load_model
-from rag_app.cross_encoder.models import INT8_FILE
+from rag_app.cross_encoder.models import INT8_FILE, is_int8_export
 from rag_app.cross_encoder.precision import agreement
 from rag_app.cross_encoder.probe_pairs import PASSAGES, QUERIES
 from rag_app.errors import ComponentError, InvalidInputError, without_credentials
@@ -362,3 +362,20 @@ def test_an_export_that_is_broken_off_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         export.export_int8(model_folder, tmp_path / "exports" / "small")
     assert list((tmp_path / "exports").iterdir()) == []
+
+
+def test_of_two_exports_at_once_both_end_well(
+    model_folder: Path, exported: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rag_app.cross_encoder import export
+
+    output, quantize = tmp_path / "exports" / "small", export.quantize_dynamic
+
+    def overtaken(*arguments: object, **options: object) -> None:
+        quantize(*arguments, **options)
+        shutil.copytree(exported[1], output)
+
+    monkeypatch.setattr(export, "quantize_dynamic", overtaken)
+    assert export.export_int8(model_folder, output) == output
+    assert is_int8_export(output)
+    assert os.listdir(output.parent) == ["small"]
