@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from rag_app.persian.packed import PackedWords, hash_of
 from rag_app.persian.spelling import Ngrams, SimilarToEach, SpellingIndex
 
 NGRAMS = (2, 4)
-_T = TypeVar("_T", bound=np.generic)
 
 
 class _Layer:
@@ -116,7 +114,11 @@ class Words(Mapping[str, int]):
 
     def hashes(self, places: NDArray[np.intp]) -> NDArray[np.uint64]:
         """Return the `hash_of` those at `places`."""
-        return self._of_each(places, np.uint64, lambda layer, own: layer.hashes[own])
+        hashes = np.zeros(len(places), np.uint64)
+        for layer, offset in self._placed:
+            own = (places >= offset) & (places < offset + len(layer))
+            hashes[own] = layer.hashes[places[own] - offset]
+        return hashes
 
     def of_stem(self, stemmed: str) -> list[int]:
         """Return the places of the words of a stem."""
@@ -158,13 +160,3 @@ class Words(Mapping[str, int]):
             if first < last:
                 parts.append(layer.words.take(places[first:last] - offset))
         return parts
-
-    def _of_each(
-        self, places: NDArray[np.intp], kind: type[_T], read: Callable[[_Layer, NDArray[np.intp]], NDArray[_T]]
-    ) -> NDArray[_T]:
-        values = np.zeros(len(places), kind)
-        for layer, offset in self._placed:
-            own = (places >= offset) & (places < offset + len(layer))
-            if own.any():
-                values[own] = read(layer, places[own] - offset)
-        return values
