@@ -25,7 +25,7 @@ MIN_AGREEMENT = 0.98  # Kendall's tau with the order of fp32
 _AT_ONCE = 10  # pairs, as many as requests bring
 _CALM = 0.5  # of the time this thread had a processor; with less, others were busy
 _HOPELESS = 2.0  # times the time of the best so far: not timed again
-_FORMAT = 4  # raised when a scorer, or what is measured of it, changes
+_FORMAT = 5  # raised when a scorer, or what is measured of it, changes
 
 MakeScorer = Callable[[str], Scorer]
 Clock = Callable[[], tuple[float, float, float]]  # seconds: that went by, of this thread's work, of all threads' work

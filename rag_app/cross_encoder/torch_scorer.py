@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from rag_app.cross_encoder.last_layer import read_first_token_alone
 from rag_app.cross_encoder.scorer import Features, PairTokenizer
 from rag_app.errors import ComponentError
 
@@ -103,6 +104,7 @@ def load_classifier(folder: Path) -> PreTrainedModel:
             "wrong architecture",
         )
     classifier: PreTrainedModel = model.eval()
+    read_first_token_alone(classifier)
     return classifier
 
 
@@ -117,6 +119,9 @@ class _BFloat16Linear(nn.Module):
         self.register_buffer("weight", linear.weight.detach().bfloat16())
 
     def forward(self, given: Tensor) -> Tensor:
+        if given.shape[1] == 1:
+            exact: Tensor = self.exact(given)
+            return exact
         product = nn.functional.linear(given.bfloat16(), self.weight).float()
         if self.exact.bias is not None:
             product.add_(self.exact.bias)

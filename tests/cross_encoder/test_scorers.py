@@ -1,9 +1,13 @@
 """Every precision against transformers called directly."""
 
+import json
+import shutil
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
 
 from rag_app.cross_encoder import ModelSpec, load_model
 from rag_app.cross_encoder.precision import agreement
@@ -53,3 +57,32 @@ def test_what_is_too_long_is_cut(cross_encoder_folder: Path) -> None:
     (pair,) = longest.tokenize("پرسش", ["متن " * 900])
     assert len(pair["input_ids"]) == 512
     assert len(longest.logits([pair])) == 1
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_the_last_layer_is_computed_for_the_first_token_alone(
+    folder: Path, expected: dict[int, float], attention: str
+) -> None:
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"attn_implementation": attention}), "utf-8")
+    scorer = load_model(ModelSpec(str(folder), "fp32", "cpu")).scorer
+    shapes: list[tuple[int, ...]] = []
+    for layer in scorer.model.roberta.encoder.layer:
+        layer.register_forward_hook(lambda _layer, _given, state: shapes.append(tuple(state.shape)))
+    found = logits(scorer, list(range(20)), 20)
+    assert found == pytest.approx(expected, abs=1e-4)
+    (pairs, tokens, features), last = shapes
+    assert last == (pairs, 1, features)
+    assert tokens > 1
+
+
+def test_a_classifier_of_another_architecture_is_left_as_it_is(tmp_path: Path, cross_encoder_folder: Path) -> None:
+    shutil.copytree(cross_encoder_folder, tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    torch.manual_seed(0)
+    bert = BertConfig(**{name: config[name] for name in sizes}, num_labels=1, initializer_range=0.5)
+    BertForSequenceClassification(bert).save_pretrained(tmp_path)
+    scorer = load_model(ModelSpec(str(tmp_path), "fp32", "cpu")).scorer
+    assert len(set(logits(scorer, list(range(20)), 20).values())) == 20
+    assert {type(layer).__name__ for layer in scorer.model.bert.encoder.layer} == {"BertLayer"}
