@@ -1,13 +1,20 @@
-"""LlamaIndex's callbacks, without what they would keep for good."""
+"""LlamaIndex's callbacks, without what they would keep for good; and whether anybody listens."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any, TypeVar
 
+from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.dispatcher import Dispatcher
+from llama_index_instrumentation.event_handlers import NullEventHandler
+from llama_index_instrumentation.span_handlers import NullSpanHandler
 
 _MOST_EVENTS = 1_000  # more than one request has
+_SILENT = (NullEventHandler, NullSpanHandler)
+_of_retrievers = get_dispatcher(BaseRetriever.__module__)
 T = TypeVar("T")
 
 
@@ -36,3 +43,15 @@ def bounded(component: T) -> T:
     manager.handlers = own.callback_manager.handlers
     own.callback_manager = manager
     return component
+
+
+def is_watched(retriever: BaseRetriever) -> bool:
+    """Tell whether anybody is told of what a retriever does by LlamaIndex's callbacks, events or spans."""
+    if retriever.callback_manager.handlers:
+        return True
+    dispatcher: Dispatcher | None = _of_retrievers
+    while dispatcher is not None:
+        if not all(isinstance(each, _SILENT) for each in (*dispatcher.event_handlers, *dispatcher.span_handlers)):
+            return True
+        dispatcher = dispatcher.parent if dispatcher.propagate else None
+    return False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore
 
 from rag_app.background import BackgroundLoop
 from rag_app.embeddings import Embedding
 from rag_app.errors import ComponentError
+from rag_app.retrievers.leg import Leg
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader
 
@@ -23,7 +23,7 @@ class DenseStore(Protocol):
         ...
 
 
-class DenseLeg(BaseRetriever):
+class DenseLeg(Leg):
     """Retrieves the chunks nearest to the query; scores are cosine similarities.
 
     Args:
@@ -43,18 +43,14 @@ class DenseLeg(BaseRetriever):
         *,
         similarity_top_k: int = 20,
     ) -> None:
-        super().__init__()
+        super().__init__(loop)
         self._store = store
         self._reader = reader
         self._embedding = embedding
-        self._loop = loop
         self._similarity_top_k = similarity_top_k
 
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self._loop.call(self._aretrieve, query_bundle)
-
-    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        query = RetrievalQuery.of(query_bundle)
+    async def asearch(self, query: RetrievalQuery) -> list[NodeWithScore]:
+        """Return the nearest chunks, the nearest first."""
         if query.stored_embedding not in (None, self._embedding.fingerprint):
             raise ComponentError(
                 "the vectors were made anew by another embedding: start this process with the new settings",

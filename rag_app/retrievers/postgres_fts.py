@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore
 
 from rag_app.background import BackgroundLoop
 from rag_app.persian import PersianAnalyzer
+from rag_app.retrievers.leg import Leg
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import AskedMatch, ChunkReader, TextSearch
 
@@ -14,7 +14,7 @@ _MOST_MATCHES = 1_000  # of a question; each costs time in every chunk that hold
 _DECIMALS = 1  # of similarities: matches that are about as similar are looked for together
 
 
-class PostgresFtsLeg(BaseRetriever):
+class PostgresFtsLeg(Leg):
     """Retrieves the chunks that hold the most telling words of the query, or what they may stand for.
 
     Scores are above 0: for each word its weight, times how similar the best match in the chunk is and how much the
@@ -30,18 +30,14 @@ class PostgresFtsLeg(BaseRetriever):
     def __init__(
         self, search: TextSearch, reader: ChunkReader, loop: BackgroundLoop, *, similarity_top_k: int = 15
     ) -> None:
-        super().__init__()
+        super().__init__(loop)
         self._search = search
         self._reader = reader
-        self._loop = loop
         self._similarity_top_k = similarity_top_k
         self._analyzer = PersianAnalyzer()
 
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self._loop.call(self._aretrieve, query_bundle)
-
-    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        query = RetrievalQuery.of(query_bundle)
+    async def asearch(self, query: RetrievalQuery) -> list[NodeWithScore]:
+        """Return the chunks with their scores, best first."""
         asked = self._asked(query)
         if not asked:
             return []

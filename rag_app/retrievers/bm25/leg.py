@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore
 
 from rag_app.background import BackgroundLoop
 from rag_app.retrievers.bm25.cache import BM25Indexes, beside_others
 from rag_app.retrievers.bm25.index import TenantBM25Retriever
+from rag_app.retrievers.leg import Leg
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader
 
 
-class BM25Leg(BaseRetriever):
+class BM25Leg(Leg):
     """Retrieves the chunks that hold the most telling words of the query, however they are written; scores above 0."""
 
     def __init__(self, indexes: BM25Indexes, reader: ChunkReader, loop: BackgroundLoop) -> None:
-        super().__init__()
+        super().__init__(loop)
         self._indexes = indexes
         self._reader = reader
-        self._loop = loop
 
-    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        return self._loop.call(self._aretrieve, query_bundle)
-
-    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        query = RetrievalQuery.of(query_bundle)
+    async def asearch(self, query: RetrievalQuery) -> list[NodeWithScore]:
+        """Return the chunks with their scores, best first."""
         index = await self._indexes.aget(query.tenant, query.generation)
         found = await beside_others(index, TenantBM25Retriever.search, query) if index is not None else {}
         return await self._reader.afound(query, found)

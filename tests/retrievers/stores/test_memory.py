@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from rag_app.retrievers import DenseLeg
 from rag_app.retrievers.stores import MemoryStore, memory
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader, VectorReader
-from tests.conftest import SAMPLE_TENANT, heartbeat
+from tests.conftest import SAMPLE_TENANT
 
 Ask = Callable[..., RetrievalQuery]
 
@@ -86,25 +88,23 @@ def test_the_least_recently_used_make_room(store: MemoryStore, app: RagApp, ask:
     assert list(store._entries) == [tenants[1]]
 
 
-async def test_comparing_many_vectors_leaves_the_loop_free(
-    store: MemoryStore, app: RagApp, ask: Ask, tenant: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("quick", [0, memory._QUICK])
+async def test_many_vectors_are_compared_beside_the_loop_and_few_on_it(
+    store: MemoryStore, app: RagApp, ask: Ask, tenant: str, monkeypatch: pytest.MonkeyPatch, quick: int
 ) -> None:
-    app.ingest([{"id": str(number), "text": f"ارسال {number}"} for number in range(50)], tenant=tenant)
-    monkeypatch.setattr(memory, "_QUICK", 0)
-    from rag_app.retrievers.stores.memory import _Entry
+    app.ingest([{"id": str(number), "text": f"ارسال {number}"} for number in range(5)], tenant=tenant)
+    monkeypatch.setattr(memory, "_QUICK", quick)
+    compared_by: list[int] = []
+    nearest = memory._Entry.nearest
 
-    generation, chunks = VectorReader(app.database).snapshot(tenant)
-    large = chunks._replace(
-        node_ids=list(chunks.node_ids) * 1000,
-        doc_ids=list(chunks.doc_ids) * 1000,
-        sources=list(chunks.sources) * 1000,
-        matrix=np.tile(chunks.matrix, (1000, 1)),
-    )
-    store._entries[tenant] = _Entry(generation, large)
-    query = ask("ارسال", tenant)
-    async with heartbeat() as beats:
-        await store.anearest(query, [1.0] * 1024, 5)
-    assert len(beats) > 1
+    def noted(*arguments: Any) -> dict[str, float]:
+        compared_by.append(threading.get_ident())
+        return nearest(*arguments)
+
+    monkeypatch.setattr(memory._Entry, "nearest", noted)
+    assert len(await store.anearest(ask("ارسال", tenant), [1.0] * 1024, 5)) == 5
+    (by,) = compared_by
+    assert (by == threading.get_ident()) is bool(quick)
 
 
 def test_vectors_without_a_word_are_not_found(store: MemoryStore, app: RagApp, ask: Ask, tenant: str) -> None:
