@@ -30,7 +30,7 @@ SHIPPED: Mapping[Component, Mapping[str, str | None]] = {
         "google_genai": "google-genai",
         "openai_like": "openai-like",
     },
-    "dense": {"postgres": None, "memory": None, "qdrant": "qdrant", "none": None},
+    "dense": {"auto": None, "postgres": None, "memory": None, "qdrant": "qdrant", "none": None},
     "sparse": {"bm25": None, "postgres_fts": None, "none": None},
     "leg": {},
     "rerank": {"lexical": None, "cross_encoder": "cross-encoder", "none": None},

@@ -38,6 +38,7 @@ SETTINGS = {
         "google_genai",
     ): "embedding: {kind: google_genai, model: m, api_key: k, api_base: '{vectors}', dim: 64}",
     ("embedding", "openai_like"): "embedding: {kind: openai_like, model: m, api_base: '{vectors}/v1', dim: 64}",
+    ("dense", "auto"): "retrieval: {dense: auto}",
     ("dense", "postgres"): "retrieval: {dense: postgres}",
     ("dense", "memory"): "retrieval: {dense: memory}",
     ("dense", "qdrant"): "retrieval: {dense: qdrant}",

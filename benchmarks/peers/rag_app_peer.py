@@ -48,7 +48,7 @@ class RagAppPeer(Peer):
     """
 
     packages = ("rag-app",)
-    dense = "postgres"
+    dense = "auto"
     precision = "auto"
 
     def __init__(self, folder: Path, vectors: Vectors) -> None:

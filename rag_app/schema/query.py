@@ -115,6 +115,7 @@ class RetrievalQuery(QueryBundle):
         doc_ids: the documents that pass `filters`; None without filters, or while that is not known.
         ef_search: how many nodes of the tenant's HNSW index a search keeps; None compares all chunks.
         stored_embedding: the fingerprint of the embedding that the stored vectors are of; None if that is not known.
+        stored_chunks: how many chunks the tenant has, of all sources; None if that is not known.
         reading: how the question was understood; None if that failed or was not tried.
     """
 
@@ -125,6 +126,7 @@ class RetrievalQuery(QueryBundle):
     doc_ids: frozenset[str] | None = None
     ef_search: int | None = None
     stored_embedding: str | None = None
+    stored_chunks: int | None = None
     reading: Reading | None = None
     budget: TokenBudget | None = None
     deadline: Deadline = field(default_factory=Deadline)

@@ -87,7 +87,7 @@ class TenantCatalog:
         """Find out which documents pass the query's filters, and whether few enough chunks are left to compare all.
 
         Args:
-            query: gets the generation, the documents and how to search the dense index.
+            query: gets the generation, the documents, what is stored and how to search the dense index.
             snapshot: what the tenant has stored; None if that is not known, and all chunks are to be compared.
 
         Raises:
@@ -99,6 +99,7 @@ class TenantCatalog:
         if snapshot is not None:
             query.generation = snapshot.generation
             query.stored_embedding = snapshot.embedding
+            query.stored_chunks = snapshot.chunks_in(None)
             query.ef_search = snapshot.ef_search if chunks > self._exact_limit else None
 
     async def amatching(

@@ -11,11 +11,11 @@ from rag_app.retrievers import DenseLeg, PostgresFtsLeg
 from rag_app.retrievers.stores import MemoryStore
 from rag_app.retrievers.stores.qdrant import QdrantOptions, QdrantStore
 from rag_app.schema import RequestOptions, RetrievalQuery
-from rag_app.storage import ChunkReader, TextSearch, VectorReader
+from rag_app.storage import ChunkReader, TenantPGVectorStore, TextSearch, VectorReader
 from rag_app.trace import Trace
 
 LEGS = ("dense", "bm25")
-FURTHER = ("memory", "qdrant", "postgres_fts")  # kinds of legs that the application does not have by itself
+FURTHER = ("postgres", "memory", "qdrant", "postgres_fts")  # kinds of legs that the application does not have by itself
 RETRIEVERS = (*LEGS, *FURTHER, "hybrid")
 
 
@@ -26,12 +26,19 @@ def further(app: RagApp) -> Iterator[dict[str, BaseRetriever]]:
     qdrant = QdrantStore(
         QdrantOptions(), database, embed_dim=embedding.dim, fingerprint=embedding.fingerprint, patience_s=20
     )
-    stores = {"memory": MemoryStore(VectorReader(database)), "qdrant": qdrant}
+    postgres = TenantPGVectorStore(database, embedding.dim)
+    stores = {"postgres": postgres, "memory": MemoryStore(VectorReader(database)), "qdrant": qdrant}
     search, reader = TextSearch(database), ChunkReader(database)
     search.prepare()
     dense = {name: DenseLeg(store, reader, embedding, app.loop) for name, store in stores.items()}
     yield {**dense, "postgres_fts": PostgresFtsLeg(search, reader, app.loop)}
     qdrant.close()
+
+
+@pytest.fixture
+def postgres(further: dict[str, BaseRetriever]) -> BaseRetriever:
+    """The dense leg that has PostgreSQL compare all vectors."""
+    return further["postgres"]
 
 
 @pytest.fixture(params=RETRIEVERS)
@@ -48,14 +55,15 @@ def ask(app: RagApp) -> Callable[..., RetrievalQuery]:
     def make(
         text: str, tenant: str, sources: tuple[str, ...] | None = None, top_k: int | None = None
     ) -> RetrievalQuery:
-        snapshot = app.loop.call(app.pipeline.catalog.asnapshot, tenant)
-        return RetrievalQuery(
+        catalog = app.pipeline.catalog
+        query = RetrievalQuery(
             query_str=text,
             tenant=tenant,
             sources=sources,
-            generation=snapshot.generation,
             options=RequestOptions(dense_top_k=top_k, sparse_top_k=top_k, fusion_top_k=top_k),
             trace=Trace(),
         )
+        app.loop.call(catalog.aresolve, query, app.loop.call(catalog.asnapshot, tenant))
+        return query
 
     return make

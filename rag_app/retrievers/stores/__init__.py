@@ -1,5 +1,6 @@
 """Dense stores beside PostgreSQL, which follow it by the tenants' generations."""
 
-from rag_app.retrievers.stores.memory import MemoryStore
+from rag_app.retrievers.stores.by_size import BySizeStore
+from rag_app.retrievers.stores.memory import QUICK, MemoryStore
 
-__all__ = ["MemoryStore"]
+__all__ = ["QUICK", "BySizeStore", "MemoryStore"]

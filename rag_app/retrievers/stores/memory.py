@@ -18,7 +18,7 @@ from rag_app.storage import ChunkVectors, VectorReader
 
 logger = get_logger(__name__)
 
-_QUICK = 2_000_000  # numbers; comparing so many takes about as long as a thread does to begin
+QUICK = 2_000_000  # numbers; comparing so many takes about as long as a thread does to begin
 _BYTES_OF_CHUNK, _BYTES_OF_ENTRY = 350, 1_000  # beside its vector: its id, its document's, its labels
 _DECIMALS = 6  # what is equally near to this many is ordered by its id, as in PostgreSQL
 
@@ -42,7 +42,7 @@ class _Entry:
 
     @property
     def is_quick(self) -> bool:
-        return int(self.matrix.size) <= _QUICK
+        return int(self.matrix.size) <= QUICK
 
     def with_changes(self, generation: int, chunks: ChunkVectors, doc_ids: frozenset[str]) -> _Entry:
         """Return the vectors with those of changed documents in place of the ones that these had."""
@@ -82,7 +82,7 @@ class MemoryStore:
         max_bytes: how much memory the matrices may hold together; a single one may hold more.
     """
 
-    def __init__(self, vectors: VectorReader, *, max_bytes: int = 500_000_000) -> None:
+    def __init__(self, vectors: VectorReader, *, max_bytes: int = 200_000_000) -> None:
         self._vectors = vectors
         self._max_bytes = max_bytes
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
@@ -93,6 +93,10 @@ class MemoryStore:
     def nbytes(self) -> int:
         """The memory that the matrices hold, in bytes, about."""
         return sum(entry.nbytes for entry in self._entries.values())
+
+    def holds(self, tenant: str) -> bool:
+        """Tell whether vectors of the tenant are in memory, of whatever generation."""
+        return tenant in self._entries
 
     async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> dict[str, float]:
         """Return the cosine similarities of the chunks nearest to a vector by id, of those that the query may find.
@@ -121,6 +125,7 @@ class MemoryStore:
         self._entries[tenant] = entry
         while len(self._entries) > 1 and self.nbytes > self._max_bytes:
             self._entries.popitem(last=False)
+        metrics.cache_holds("memory_store", self.nbytes)
         if self.nbytes > self._max_bytes and not self._told_of_limit:
             self._told_of_limit = True
             logger.warning(

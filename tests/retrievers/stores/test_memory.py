@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llama_index.core.base.base_retriever import BaseRetriever
 
 from rag_app import RagApp
 from rag_app.embeddings import EmbeddingOptions, open_embedding
@@ -32,12 +33,12 @@ def test_it_finds_what_postgres_finds_in_its_order(
     store: MemoryStore,
     app: RagApp,
     ask: Ask,
+    postgres: BaseRetriever,
     questions: list[dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
     quick: int,
 ) -> None:
-    monkeypatch.setattr(memory, "_QUICK", quick)
-    postgres = app.pipeline.retriever.legs["dense"]
+    monkeypatch.setattr(memory, "QUICK", quick)
     for question in questions:
         for sources in (None, ("faq", "website")):
             query = ask(question["text"], SAMPLE_TENANT, sources)
@@ -48,7 +49,12 @@ def test_it_finds_what_postgres_finds_in_its_order(
 
 
 def test_what_changed_is_taken_in_and_gives_what_reading_all_anew_gives(
-    store: MemoryStore, app: RagApp, ask: Ask, tenant: str, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore,
+    app: RagApp,
+    ask: Ask,
+    postgres: BaseRetriever,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refused(tenant: str) -> None:
         raise AssertionError("everything was read anew")
@@ -62,13 +68,13 @@ def test_what_changed_is_taken_in_and_gives_what_reading_all_anew_gives(
         patched.setattr(store._vectors, "snapshot", refused)
         app.delete("3", tenant=tenant)
         app.ingest([{"id": "4", "text": "ارسال مجله"}, {"id": "new", "text": "ارسال فوری"}], tenant=tenant)
-        _same(leg, app, ask("ارسال", tenant, top_k=100))
+        _same(leg, postgres, ask("ارسال", tenant, top_k=100))
     app.delete_source("web", tenant=tenant)  # leaves no note of each document
-    _same(leg, app, ask("ارسال", tenant, top_k=100))
+    _same(leg, postgres, ask("ارسال", tenant, top_k=100))
 
 
-def _same(leg: DenseLeg, app: RagApp, query: RetrievalQuery) -> None:
-    expected = {hit.node.node_id: hit.score for hit in app.pipeline.retriever.legs["dense"].retrieve(query)}
+def _same(leg: DenseLeg, postgres: BaseRetriever, query: RetrievalQuery) -> None:
+    expected = {hit.node.node_id: hit.score for hit in postgres.retrieve(query)}
     assert {hit.node.node_id: hit.score for hit in leg.retrieve(query)} == pytest.approx(expected, abs=1e-5)
     assert len(expected) > 5
 
@@ -88,12 +94,12 @@ def test_the_least_recently_used_make_room(store: MemoryStore, app: RagApp, ask:
     assert list(store._entries) == [tenants[1]]
 
 
-@pytest.mark.parametrize("quick", [0, memory._QUICK])
+@pytest.mark.parametrize("quick", [0, memory.QUICK])
 async def test_many_vectors_are_compared_beside_the_loop_and_few_on_it(
     store: MemoryStore, app: RagApp, ask: Ask, tenant: str, monkeypatch: pytest.MonkeyPatch, quick: int
 ) -> None:
     app.ingest([{"id": str(number), "text": f"ارسال {number}"} for number in range(5)], tenant=tenant)
-    monkeypatch.setattr(memory, "_QUICK", quick)
+    monkeypatch.setattr(memory, "QUICK", quick)
     compared_by: list[int] = []
     nearest = memory._Entry.nearest
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama_index.core.base.base_retriever import BaseRetriever
 from qdrant_client import QdrantClient
 
 from rag_app import RagApp
@@ -62,12 +63,12 @@ def write_long(app: RagApp, tenant: str, doc_id: str, sentences: int) -> None:
 
 
 def test_it_finds_what_postgres_finds(
-    store: QdrantStore, app: RagApp, ask: Ask, questions: list[dict[str, str]]
+    store: QdrantStore, app: RagApp, ask: Ask, postgres: BaseRetriever, questions: list[dict[str, str]]
 ) -> None:
     for question in questions:
         for sources in (None, ("faq", "website")):
             query = ask(question["text"], SAMPLE_TENANT, sources)
-            expected = app.pipeline.retriever.legs["dense"].retrieve(query)
+            expected = postgres.retrieve(query)
             found = leg_of(store, app).retrieve(query)
             assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-3)
             assert found[0].node == expected[0].node
