@@ -50,12 +50,12 @@ class WordMatcher:
 
     def place(self, word: str) -> int | None:
         """Return where a word of the texts or the lexicon is among the words; None if it is of neither."""
-        place = self._words.get(word)
+        place = self._words.place(word)
         return place if place is not None and self._is_there(place) else None
 
     def count(self, word: str) -> int:
         """Return in how many texts a word occurs."""
-        place = self._words.get(word)
+        place = self._words.place(word)
         return self._count_at[place] if place is not None else 0
 
     def forms(self, word: str) -> list[int]:

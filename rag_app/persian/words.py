@@ -81,11 +81,18 @@ class Words(Mapping[str, int]):
             yield from layer.words.unpacked()
 
     def __getitem__(self, word: str) -> int:
+        place = self.place(word)
+        if place is None:
+            raise KeyError(word)
+        return place
+
+    def place(self, word: str) -> int | None:
+        """Return the place of a word, None if it is not there."""
         hashed = hash_of(word)
         for layer, offset in self._placed:
             if (place := layer.place(hashed)) is not None:
-                return int(offset + place)
-        raise KeyError(word)
+                return offset + place
+        return None
 
     def nbytes_beyond(self, base: Words) -> int:
         """Return the memory in bytes of what was added to `base`."""
