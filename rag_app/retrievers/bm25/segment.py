@@ -16,7 +16,7 @@ from rag_app.schema import RetrievalQuery
 from rag_app.storage.chunks import ChunkTokens
 
 _CELLS = 2_000_000  # of words by chunks, that are in memory at once: 16 MB
-_RARE = 32  # chunks
+_RARE = 256  # chunks
 
 
 class Asked(NamedTuple):
@@ -109,8 +109,10 @@ class Segment:
         # Rare words together: there are many, and each alone would cost more than its few entries are worth.
         rare = lengths <= _RARE
         cells, values = self._entries(starts[rare], lengths[rare], rows[rare], weights[rare])
-        rising = np.argsort(values)
-        held[cells[rising]] = values[rising]  # of what a word may stand for, the last and so the best one stays
+        while len(cells):  # of what a word may stand for, the best is to stay; few chunks hold two of them
+            held[cells] = values
+            better = held[cells] < values
+            cells, values = cells[better], values[better]
         frequent = (each[~rare].tolist() for each in (starts, lengths, rows, weights))
         for start, length, row, weight in zip(*frequent, strict=True):
             own, chunks = held[row : row + len(self)], self._chunks[start : start + length]
