@@ -89,9 +89,9 @@ def detect_language(text: str) -> str:
     Latin text is Finglish if its small words, verbs and sounds speak for Persian, and more so than small English words
     speak for English; nouns of either language tell nothing.
     """
+    if not _LATIN_LETTER.search(text):
+        return "fa" if _PERSIAN_LETTER.search(text) else "unknown"
     persian, latin = len(_PERSIAN_LETTER.findall(text)), len(_LATIN_LETTER.findall(text))
-    if not persian and not latin:
-        return "unknown"
     share = latin / (persian + latin)
     if _MIXED_SHARE < share < 1 - _MIXED_SHARE:
         return "mixed"

@@ -62,8 +62,12 @@ class Lexicon:
         return frozenset(tuple(self._analyzer.words(phrase)) for phrase in phrases)
 
     @cached_property
-    def _longest(self) -> int:
-        return max(map(len, self._courtesies), default=0)
+    def _longest(self) -> dict[str, int]:
+        """How many words the longest courtesy has that begins with a word."""
+        longest: dict[str, int] = {}
+        for first, *others in self._courtesies:
+            longest[first] = max(longest.get(first, 0), 1 + len(others))
+        return longest
 
     def synonyms(self, word: str) -> frozenset[str]:
         """Return the other words of the groups that a folded word, or its stem, is in."""
@@ -78,7 +82,7 @@ class Lexicon:
         kept: list[str] = []
         at = 0
         while at < len(words):
-            sizes = range(self._longest, 0, -1)
+            sizes = range(self._longest.get(words[at], 0), 0, -1)
             size = next((size for size in sizes if tuple(words[at : at + size]) in self._courtesies), 0)
             kept += words[at : at + 1] if not size else ()
             at += size or 1
