@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from environments import HERE, PEERS, python_of
-from rendering import FASTEST, ORDER, OURS, RETRIEVAL, rendered
+from rendering import INT8, ORDER, OURS, RETRIEVAL, rendered
 from side import Asked, Side, SideError
 
 from rag_app.embeddings import HashingEmbedding
@@ -58,7 +58,7 @@ def opened(names: Sequence[str], texts: Sequence[str], logs: Path) -> Iterator[l
         for name in names:
             folder = Path(directory) / name
             folder.mkdir()
-            python = Path(sys.executable) if name in (OURS, FASTEST) else python_of(name)
+            python = Path(sys.executable) if name in (OURS, INT8) else python_of(name)
             command = [python, HERE / f"{name}_peer.py"]
             sides.append(running.enter_context(Side(name, command, folder, vectors, logs / f"{name}.log")))
         yield sides
@@ -128,7 +128,7 @@ def measure(
     """Return what was measured of each side.
 
     Args:
-        sides: those that run; of `FASTEST` the quality is not measured, for without a model it finds the same.
+        sides: those that run; of `INT8` the quality is not measured, for without a model it finds the same.
         datasets: by way of writing, the same documents in each.
         rounds: how often all sides retrieve in turn.
         questions: how many each time, of each way of writing.
@@ -141,7 +141,7 @@ def measure(
     for side in sides:
         ingested = side.ingest(documents)
         reports[side.name] = {"versions": ingested["versions"], "ingestion_s": ingested["seconds"]}
-        if side.name == FASTEST:
+        if side.name == INT8:
             side.ask(list(next(iter(datasets.values())).judged.values()))  # which warms it up
         else:
             reports[side.name]["quality"] = quality(side, datasets)
@@ -190,7 +190,7 @@ def main() -> None:
             for text in (*(str(record["text"]) for record in dataset.corpus.values()), *dataset.judged.values())
         ]
         given.logs.mkdir(parents=True, exist_ok=True)
-        with opened((OURS, FASTEST, *given.peers), texts, given.logs) as sides:
+        with opened((OURS, INT8, *given.peers), texts, given.logs) as sides:
             reports = measure(
                 sides,
                 datasets,

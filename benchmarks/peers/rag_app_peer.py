@@ -43,12 +43,10 @@ class RagAppPeer(Peer):
     The cross-encoder is configured and loaded late, so that the lexical reranker is measured before.
 
     Attributes:
-        dense: where vectors are searched.
         precision: of the cross-encoder.
     """
 
     packages = ("rag-app",)
-    dense = "auto"
     precision = "auto"
 
     def __init__(self, folder: Path, vectors: Vectors) -> None:
@@ -60,7 +58,6 @@ class RagAppPeer(Peer):
             "embedding": {"kind": f"{__name__}:{Remembered.__name__}"},
             "ingestion": {"child_tokens": UNCUT_TOKENS, "parent_tokens": UNCUT_TOKENS},
             "retrieval": {
-                "dense": self.dense,
                 "dense_top_k": DENSE_TOP_K,
                 "sparse_top_k": SPARSE_TOP_K,
                 "fusion_top_k": CANDIDATES,

@@ -45,17 +45,17 @@ def test_a_side_is_measured_in_a_process_of_its_own(script: Load, cross_encoder_
     assert "| rag_app |" in peers.rendered({"sides": reports})
 
 
-def test_the_fastest_settings_are_measured_beside_the_usual_ones(script: Load, tmp_path: Path) -> None:
+def test_int8_is_measured_beside_the_precision_of_its_own_choice(script: Load, tmp_path: Path) -> None:
     peers = script("against_peers")
     ways = {"clean": BeirDataset(CORPUS, WAYS["clean"], QRELS)}
     texts = [*(record["text"] for record in CORPUS.values()), *WAYS["clean"].values()]
-    with peers.opened([peers.OURS, peers.FASTEST], texts, tmp_path) as (usual, fastest):
-        reports = peers.measure([usual, fastest], ways, rounds=1, questions=1, model=None, reranked=0)
-        (one,), (other,) = (side.ask([WAYS["clean"]["q1"]]) for side in (usual, fastest))
+    with peers.opened([peers.OURS, peers.INT8], texts, tmp_path) as (usual, int8):
+        reports = peers.measure([usual, int8], ways, rounds=1, questions=1, model=None, reranked=0)
+        (one,), (other,) = (side.ask([WAYS["clean"]["q1"]]) for side in (usual, int8))
     assert one.rankings == other.rankings
-    assert reports[peers.FASTEST]["retrieval_ms"]["p50"] > 0
-    assert "quality" not in reports[peers.FASTEST]
-    assert "| rag_app, fastest |" in peers.rendered({"sides": reports})
+    assert reports[peers.INT8]["retrieval_ms"]["p50"] > 0
+    assert "quality" not in reports[peers.INT8]
+    assert "| rag_app, int8 |" in peers.rendered({"sides": reports})
 
 
 def test_the_environment_of_a_peer_that_is_none_is_refused_and_not_begun(script: Load) -> None:
@@ -98,13 +98,12 @@ def test_where_a_peer_wins_it_is_said(script: Load) -> None:
     ahead = {"rag_app": side(0.9, 5.0, 1.0), "langchain": side(0.8, 6.0, 3.5)}
     assert all(line.endswith(": yes.") for line in rendering.verdicts({"sides": ahead}))
     behind = {"rag_app": side(0.9, 5.0, 1.0), "langchain": side(0.95, 2.0, 2.5)}
-    behind["rag_app_fastest"] = side(0.9, 1.9, 0.5)
+    behind["rag_app_int8"] = side(0.9, 1.9, 0.5)
     lines = list(rendering.verdicts({"sides": behind}))
     assert "LangChain (clean, Success@1: 0.950 against 0.900)" in lines[0]
     assert "LangChain (2.0 ms against 5.0)" in lines[1]
-    assert lines[3] == "Retrieval, by the fastest settings, no slower than any peer: yes."
-    assert "LangChain (2.5 times ours)" in lines[5]
-    assert lines[6] == "With the cross-encoder, by the fastest settings, at least 3 times as fast as any peer: yes."
+    assert "LangChain (2.5 times ours)" in lines[3]
+    assert lines[4] == "With the cross-encoder in int8 at least 3 times as fast as any peer: yes."
 
 
 def test_a_page_without_markers_is_refused(script: Load) -> None:
