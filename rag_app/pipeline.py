@@ -28,7 +28,7 @@ from rag_app.context_writer import ContextWriter
 from rag_app.errors import InvalidAnswerError, RagAppError, kind_of, unknown_name
 from rag_app.logs import get_logger
 from rag_app.query_analysis import QueryAnalyzer
-from rag_app.retrievers import EveryLegFailedError, HybridRetriever
+from rag_app.retrievers import EveryLegFailedError, HybridRetriever, ask
 from rag_app.schema import (
     NO_MATCH,
     NOTHING_PASSES,
@@ -157,7 +157,7 @@ class RetrievalPipeline:
                 return [], NOTHING_PASSES, None
             query.reading = step.reading = await self._read(step)
             async with asyncio.timeout(step.deadline.remaining() + 2 * RESERVE_S):  # its legs keep the time themselves
-                nodes = scored_list(await self.retriever.aretrieve(step))
+                nodes = scored_list(await ask(self.retriever, step))
         except EveryLegFailedError as error:
             failure = kind_of(error.__cause__ or error)
             return [], Emptiness("failed", f"retrieval failed: every leg did, the first by {failure}"), failure

@@ -12,6 +12,7 @@ from llama_index.core.schema import NodeWithScore
 from rag_app.context_writer import ContextWriter
 from rag_app.errors import InvalidAnswerError, kind_of
 from rag_app.logs import get_logger
+from rag_app.retrievers import ask
 from rag_app.schema import (
     NO_MATCH,
     Emptiness,
@@ -80,7 +81,7 @@ class SimplePipeline:
     async def _search(self, query: RetrievalQuery) -> list[NodeWithScore]:
         async with asyncio.timeout(max(LAST_CHANCE_S, query.deadline.remaining())):
             await self._resolve(query)
-            found = scored_list(await self.retriever.aretrieve(query))
+            found = scored_list(await ask(self.retriever, query))
         if any(hit.node.metadata.get("tenant") != query.tenant for hit in found):
             raise InvalidAnswerError("the dense leg gave a chunk of another tenant")
         own = [hit for hit in found if (hit.score or 0.0) > 0]

@@ -12,6 +12,7 @@ from worker import CANDIDATES, DENSE_TOP_K, SPARSE_TOP_K, TOP_N, Peer, Vectors, 
 from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
 from rag_app.postprocessors import CrossEncoderRerank
+from rag_app.retrievers import ask
 from rag_app.schema import RetrievalQuery
 
 TENANT = "peers"
@@ -83,7 +84,7 @@ class RagAppPeer(Peer):
         pipeline = self._app.pipeline
         await pipeline.catalog.aresolve(query, await pipeline.catalog.asnapshot(TENANT))
         query.reading = await pipeline.read(query)
-        return await pipeline.retriever.aretrieve(query)
+        return await ask(pipeline.retriever, query)
 
     def order(self, question: str, candidates: list[NodeWithScore]) -> list[NodeWithScore]:
         """Order them by the lexical reranker."""

@@ -21,6 +21,7 @@ from ways import WAYS
 from rag_app import RagApp
 from rag_app.persian import Lexicons, PersianAnalyzer, sentence_spans
 from rag_app.postprocessors import LexicalRerank
+from rag_app.retrievers import ask
 from rag_app.retrievers.bm25 import TenantBM25Retriever
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader
@@ -88,7 +89,7 @@ def candidates(app: RagApp, query: RetrievalQuery) -> list[NodeWithScore]:
 
     async def search() -> list[NodeWithScore]:
         query.generation = (await app.pipeline.catalog.asnapshot(TENANT)).generation
-        return await app.pipeline.retriever.aretrieve(query)
+        return await ask(app.pipeline.retriever, query)
 
     return app.loop.call(search)
 

@@ -37,6 +37,7 @@ from texts import questions_of, sentences_of, texts
 
 from rag_app import RagApp
 from rag_app.embeddings import HashingEmbedding
+from rag_app.retrievers import ask
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import start_embedded
 
@@ -115,7 +116,7 @@ def ours(documents: list[Document], app: RagApp, tenant: str, question: str) -> 
         query = RetrievalQuery(text, tenant=tenant)
         await catalog.aresolve(query, await catalog.asnapshot(tenant))
         query.reading = await app.pipeline.read(query)
-        return await app.pipeline.retriever.aretrieve(query)
+        return await ask(app.pipeline.retriever, query)
 
     def searched(text: str) -> list[NodeWithScore]:
         return app.loop.call(search, text)

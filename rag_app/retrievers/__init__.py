@@ -5,6 +5,7 @@ from rag_app.retrievers.dense import DenseLeg
 from rag_app.retrievers.expansion import QueryExpansion
 from rag_app.retrievers.hybrid import EveryLegFailedError, HybridRetriever
 from rag_app.retrievers.postgres_fts import PostgresFtsLeg
+from rag_app.retrievers.searching import ask
 
 __all__ = [
     "BM25Indexes",
@@ -14,4 +15,5 @@ __all__ = [
     "HybridRetriever",
     "PostgresFtsLeg",
     "QueryExpansion",
+    "ask",
 ]

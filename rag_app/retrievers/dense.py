@@ -10,7 +10,7 @@ from llama_index.core.schema import NodeWithScore
 from rag_app.background import BackgroundLoop
 from rag_app.embeddings import Embedding
 from rag_app.errors import ComponentError
-from rag_app.retrievers.leg import Leg
+from rag_app.retrievers.searching import TenantRetriever
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import ChunkReader
 
@@ -23,7 +23,7 @@ class DenseStore(Protocol):
         ...
 
 
-class DenseLeg(Leg):
+class DenseLeg(TenantRetriever):
     """Retrieves the chunks nearest to the query; scores are cosine similarities.
 
     Args:
@@ -43,7 +43,8 @@ class DenseLeg(Leg):
         *,
         similarity_top_k: int = 20,
     ) -> None:
-        super().__init__(loop)
+        super().__init__()
+        self._loop = loop
         self._store = store
         self._reader = reader
         self._embedding = embedding

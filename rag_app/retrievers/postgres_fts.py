@@ -6,7 +6,7 @@ from llama_index.core.schema import NodeWithScore
 
 from rag_app.background import BackgroundLoop
 from rag_app.persian import PersianAnalyzer
-from rag_app.retrievers.leg import Leg
+from rag_app.retrievers.searching import TenantRetriever
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import AskedMatch, ChunkReader, TextSearch
 
@@ -14,7 +14,7 @@ _MOST_MATCHES = 1_000  # of a question; each costs time in every chunk that hold
 _DECIMALS = 1  # of similarities: matches that are about as similar are looked for together
 
 
-class PostgresFtsLeg(Leg):
+class PostgresFtsLeg(TenantRetriever):
     """Retrieves the chunks that hold the most telling words of the query, or what they may stand for.
 
     Scores are above 0: for each word its weight, times how similar the best match in the chunk is and how much the
@@ -30,7 +30,8 @@ class PostgresFtsLeg(Leg):
     def __init__(
         self, search: TextSearch, reader: ChunkReader, loop: BackgroundLoop, *, similarity_top_k: int = 15
     ) -> None:
-        super().__init__(loop)
+        super().__init__()
+        self._loop = loop
         self._search = search
         self._reader = reader
         self._similarity_top_k = similarity_top_k

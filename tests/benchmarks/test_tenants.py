@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.base.base_retriever import BaseRetriever
 from sqlalchemy import text
 
 from rag_app import RagApp
 from rag_app.retrievers import BM25Leg, DenseLeg
+from rag_app.retrievers.searching import TenantRetriever
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import catalog, database
 from tests.benchmarks.conftest import Load
@@ -53,15 +53,15 @@ def test_no_hostile_name_key_or_value_finds_anything_foreign_or_loses_anything(i
 
 
 @contextmanager
-def changed_queries(monkeypatch: pytest.MonkeyPatch, leg: type[BaseRetriever], **changes: Any) -> Iterator[None]:
+def changed_queries(monkeypatch: pytest.MonkeyPatch, leg: type[TenantRetriever], **changes: Any) -> Iterator[None]:
     """Have a leg search as if the query had said something else."""
-    kept: Any = leg._aretrieve
+    kept: Any = leg.asearch
 
-    async def search(self: BaseRetriever, query: RetrievalQuery) -> Any:
+    async def search(self: TenantRetriever, query: RetrievalQuery) -> Any:
         return await kept(self, replace(query, **changes))
 
     with monkeypatch.context() as patch:
-        patch.setattr(leg, "_aretrieve", search)
+        patch.setattr(leg, "asearch", search)
         yield
 
 
@@ -72,7 +72,7 @@ def changed_queries(monkeypatch: pytest.MonkeyPatch, leg: type[BaseRetriever], *
     ids=["tenant", "sources", "metadata"],
 )
 def test_a_leg_without_a_filter_is_noticed(
-    isolation: Any, monkeypatch: pytest.MonkeyPatch, leg: type[BaseRetriever], changes: dict[str, Any]
+    isolation: Any, monkeypatch: pytest.MonkeyPatch, leg: type[TenantRetriever], changes: dict[str, Any]
 ) -> None:
     with changed_queries(monkeypatch, leg, **changes):
         assert notices(isolation)

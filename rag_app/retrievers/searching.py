@@ -1,4 +1,4 @@
-"""What the legs of stage 2 have in common."""
+"""What the retrievers of stage 2 have in common, and how they are asked."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from rag_app.background import BackgroundLoop
+from rag_app.callbacks import is_watched
 from rag_app.schema import RetrievalQuery
 
 
-class Leg(BaseRetriever):
-    """A retriever of one tenant's chunks, which needs to know whose they are; subclasses have `asearch`.
+class TenantRetriever(BaseRetriever):
+    """A retriever that needs to know whose chunks it searches; subclasses have `asearch`.
 
-    Args:
-        loop: where synchronous calls run.
+    Attributes:
+        _loop: where synchronous calls run.
     """
 
-    def __init__(self, loop: BackgroundLoop) -> None:
-        super().__init__()
-        self._loop = loop
+    _loop: BackgroundLoop
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self._loop.call(self._aretrieve, query_bundle)
@@ -29,3 +28,14 @@ class Leg(BaseRetriever):
     async def asearch(self, query: RetrievalQuery) -> list[NodeWithScore]:
         """Return the best chunks, of those that the query may find."""
         raise NotImplementedError  # LlamaIndex would make every implementation of an abstract method a span
+
+
+async def ask(retriever: BaseRetriever, query: RetrievalQuery) -> list[NodeWithScore]:
+    """Return what a retriever finds.
+
+    One of ours is asked by way of LlamaIndex's events only where anybody listens to them: to tell nobody of a search
+    takes a quarter of the time of BM25's.
+    """
+    if isinstance(retriever, TenantRetriever) and not is_watched(retriever):
+        return await retriever.asearch(query)
+    return await retriever.aretrieve(query)
