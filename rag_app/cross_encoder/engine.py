@@ -151,8 +151,7 @@ class ScoringEngine:
         with self._changed:
             logits: Logits = [self._remembered(key_of(query, passage)) for passage in passages]
         waiting = [place for place, logit in enumerate(logits) if logit is None]
-        metrics.cache_used("rerank_scores", hit=True, times=len(passages) - len(waiting))
-        metrics.cache_used("rerank_scores", hit=False, times=len(waiting))
+        metrics.cache_used("rerank_scores", hits=len(passages) - len(waiting), misses=len(waiting))
         job = Job(query, passages, deadline, logits, waiting)
         with self._changed:
             if not waiting:

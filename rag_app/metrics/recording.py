@@ -161,12 +161,13 @@ def flag_evaluated(flag: str, variant: str, reason: str) -> None:
 
 
 @never_raises
-def cache_used(cache: str, *, hit: bool, times: int = 1) -> None:
-    """Count look-ups in a cache that found what they sought, or did not."""
+def cache_used(cache: str, *, hits: int = 0, misses: int = 0) -> None:
+    """Count look-ups in a cache that found what they sought, and those that did not."""
     label = _word(cache)
-    hits, misses = catalog.cache_requests.of(label, "hit"), catalog.cache_requests.of(label, "miss")
-    if (count := _number(times)) is not None:
-        (hits if hit else misses).inc(count)
+    for outcome, times in (("hit", hits), ("miss", misses)):
+        counter = catalog.cache_requests.of(label, outcome)
+        if (count := _number(times)) is not None:
+            counter.inc(count)
 
 
 @never_raises

@@ -110,8 +110,7 @@ class ChunkReader:
         """Return nodes that are as new as the query's generation."""
         nodes = self._memory.get(query.tenant, node_ids, query.generation)
         missing = [node_id for node_id in node_ids if node_id not in nodes]
-        metrics.cache_used(name, hit=True, times=len(nodes))
-        metrics.cache_used(name, hit=False, times=len(missing))
+        metrics.cache_used(name, hits=len(nodes), misses=len(missing))
         if not missing:
             return nodes
         try:

@@ -49,8 +49,8 @@ def around() -> None:
     metrics.reranked("BAAI/bge-reranker-base", 0.05)
     for variant, reason in (("on", "SPLIT"), ("off", "SPLIT"), ("off", "SPLIT"), ("off", "SPLIT")):
         metrics.flag_evaluated("production_rag", variant, reason)
-    metrics.cache_used("bm25", hit=True, times=3)
-    metrics.cache_used("bm25", hit=False)
+    metrics.cache_used("bm25", hits=3)
+    metrics.cache_used("bm25", misses=1)
     metrics.cache_holds("bm25", 20_000_000)
     for outcome in ("skipped", "failed"):
         metrics.shadowed(outcome)

@@ -17,7 +17,7 @@ def record_all():
     metrics.degraded([Degradation("rerank", "cross_encoder", "loading", "lexical")])
     metrics.reranked("base", 0.1)
     metrics.flag_evaluated("production_rag", "on", "SPLIT")
-    metrics.cache_used("scores", hit=True)
+    metrics.cache_used("scores", hits=1)
     metrics.shadowed("compared", overlap=0.5, seconds={"production_rag": 0.25}, first_differs=True)
 record_all()
 """

@@ -47,7 +47,7 @@ for word in words:
     metrics.degraded([Degradation(word, word, word, word)])
     metrics.reranked(word, 0.1)
     metrics.flag_evaluated(word, word, word)
-    metrics.cache_used(word, hit=True)
+    metrics.cache_used(word, hits=1)
     metrics.shadowed(word, overlap=0.1, seconds={{word: 0.1}})
 print(json.dumps(metrics.exposition().decode()))
 """)

@@ -47,7 +47,7 @@ from rag_app.trace import Degradation
 metrics.degraded([Degradation("rerank", "cross_encoder", "loading", "lexical")])
 metrics.reranked("BAAI/bge-reranker-base", 0.1)
 metrics.flag_evaluated("production_rag", "on", "SPLIT")
-metrics.cache_used("bm25", hit=True)
+metrics.cache_used("bm25", hits=1)
 metrics.cache_holds("bm25", 1)
 metrics.shadowed("compared", overlap=0.5, seconds={"production_rag": 0.1}, first_differs=True)
 metrics.answered(llm="extractive", outcome="answered", seconds=0.1, first_token_s=0.05)

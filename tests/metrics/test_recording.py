@@ -150,11 +150,11 @@ def test_what_a_process_caches_is_told_in_bytes(app: RagApp, tenant: str) -> Non
 
 
 def test_a_cache_has_both_outcomes_from_the_start(gained: Gained) -> None:
-    metrics.cache_used("scores", hit=True, times=12)
+    metrics.cache_used("scores", hits=12)
     assert gained() == {'rag_cache_requests_total{cache="scores",outcome="hit"}': 12}
     assert b'rag_cache_requests_total{cache="scores",outcome="miss"} 0.0' in metrics.exposition()
-    metrics.cache_used("scores", hit=False)
-    metrics.cache_used("scores", hit=False, times=0)
+    metrics.cache_used("scores", misses=1)
+    metrics.cache_used("scores", misses=0)
     assert gained()['rag_cache_requests_total{cache="scores",outcome="miss"}'] == 1
 
 

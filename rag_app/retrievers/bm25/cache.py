@@ -92,7 +92,8 @@ class BM25Indexes:
         Callers share one refresh, and it goes on when a caller runs out of time, so that the next finds it done.
         """
         entry = self._entries.get(tenant)
-        metrics.cache_used("bm25_index", hit=entry is not None and entry.generation >= generation)
+        is_new = entry is not None and entry.generation >= generation
+        metrics.cache_used("bm25_index", hits=is_new, misses=not is_new)
         if (entry is None or entry.generation < generation) and (running := self._refreshing.get(tenant)) is not None:
             entry = await asyncio.shield(running)  # it may have read before `generation` was written
         if entry is None or entry.generation < generation:
@@ -205,7 +206,6 @@ async def beside_others(
 ) -> T:
     """Do quick work on the loop, where it takes less than a thread would to begin, and other work in a thread."""
     if len(index) <= _QUICK_CHUNKS and len(query.query_str) <= _QUICK_CHARACTERS:
-        await asyncio.sleep(0)  # so that the dense leg's query is on its way meanwhile
         return work(index, query)
     return await asyncio.to_thread(work, index, query)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from llama_index.core.schema import NodeWithScore
 
 from rag_app.background import BackgroundLoop
@@ -24,5 +26,6 @@ class BM25Leg(TenantRetriever):
     async def asearch(self, query: RetrievalQuery) -> list[NodeWithScore]:
         """Return the chunks with their scores, best first."""
         index = await self._indexes.aget(query.tenant, query.generation)
+        await asyncio.sleep(0)  # so that the dense leg's query is on its way meanwhile
         found = await beside_others(index, TenantBM25Retriever.search, query) if index is not None else {}
         return await self._reader.afound(query, found)

@@ -80,14 +80,19 @@ class Segment:
     def scores(self, asked: Sequence[Asked], query: RetrievalQuery) -> NDArray[np.float64]:
         """Return what each chunk holds of the words, 0 if it shares none or the query's filters leave it out."""
         own, of_parent = np.zeros(len(self)), np.zeros(len(self._parent_starts))
+        are_alone = len(of_parent) == len(own)  # each chunk is its parent's only one
         at_once = max(1, _CELLS // len(self))
         for start in range(0, len(asked), at_once):
             words = asked[start : start + at_once]
             held = self._held(words)
             own += held.sum(axis=0)
-            of_parent += np.maximum.reduceat(held, self._parent_starts, axis=1).sum(axis=0)
-        sizes = np.diff(np.r_[self._parent_starts, len(self)])
-        scores = np.where(own > 0, own + np.repeat(of_parent, sizes), 0.0)
+            if not are_alone:
+                of_parent += np.maximum.reduceat(held, self._parent_starts, axis=1).sum(axis=0)
+        if are_alone:
+            scores = 2 * own
+        else:
+            sizes = np.diff(np.r_[self._parent_starts, len(self)])
+            scores = np.where(own > 0, own + np.repeat(of_parent, sizes), 0.0)
         if query.sources is not None:
             scores[~self._sources.among(query.sources)] = 0.0
         if query.doc_ids is not None:

@@ -116,7 +116,7 @@ class MemoryStore:
         """
         entry = self._entries.get(query.tenant)
         is_new = entry is not None and entry.generation >= query.generation
-        metrics.cache_used("memory_store", hit=is_new)
+        metrics.cache_used("memory_store", hits=is_new, misses=not is_new)
         if entry is None or not is_new:
             entry = await self._refreshes.at_least(query.tenant, query.generation)
         if query.tenant in self._entries:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from rag_app import RagApp
 from rag_app.persian import Lexicons
-from rag_app.retrievers.bm25 import BM25Indexes, TenantBM25Retriever, cache
+from rag_app.retrievers.bm25 import BM25Indexes, BM25Leg, TenantBM25Retriever, cache
 from rag_app.schema import RetrievalQuery
+from rag_app.storage import ChunkReader
 from tests.retrievers.bm25.memory import MemoryReader
 
 SHARED = Lexicons()
@@ -264,18 +266,20 @@ async def test_what_was_written_is_found_whatever_else_goes_on() -> None:
     assert not indexes._rebuilt
 
 
-async def test_what_another_leg_has_begun_goes_first() -> None:
-    index = await indexes_of(reader_of("t")).aget("t", 10)
-    assert index is not None
+async def test_what_another_leg_has_begun_goes_first(app: RagApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    indexes = indexes_of(reader_of("t"))
+    await indexes.aget("t", 10)
     order: list[str] = []
 
     async def query_sent() -> None:
         order.append("query sent")
 
-    def search(index: TenantBM25Retriever, query: RetrievalQuery) -> None:
+    def search(index: TenantBM25Retriever, query: RetrievalQuery) -> dict[str, float]:
         order.append("search")
+        return {}
 
+    monkeypatch.setattr(TenantBM25Retriever, "search", search)
     sending = asyncio.create_task(query_sent())
-    await cache.beside_others(index, search, RetrievalQuery("پست", tenant="t"))
+    assert await BM25Leg(indexes, ChunkReader(app.database), app.loop).asearch(RetrievalQuery("پست", tenant="t")) == []
     await sending
     assert order == ["query sent", "search"]
