@@ -35,7 +35,10 @@ async def ask(retriever: BaseRetriever, query: RetrievalQuery) -> list[NodeWithS
 
     One of ours is asked by way of LlamaIndex's events only where anybody listens to them: to tell nobody of a search
     takes a quarter of the time of BM25's.
+
+    Raises:
+        InvalidInputError: the query names no tenant, or has filters and nobody found out which documents pass them.
     """
     if isinstance(retriever, TenantRetriever) and not is_watched(retriever):
-        return await retriever.asearch(query)
+        return await retriever.asearch(RetrievalQuery.of(query))
     return await retriever.aretrieve(query)

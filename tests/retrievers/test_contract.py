@@ -8,7 +8,10 @@ from llama_index.core.schema import QueryBundle
 
 from rag_app import RagApp
 from rag_app.errors import InvalidInputError
+from rag_app.filters import parse_filters
+from rag_app.retrievers import searching
 from rag_app.schema import RetrievalQuery
+from tests.conftest import SAMPLE_TENANT
 
 Ask = Callable[..., RetrievalQuery]
 
@@ -121,3 +124,11 @@ def test_what_was_changed_is_found_by_its_new_words_alone(
 def test_a_query_that_names_no_tenant_is_refused(retriever: BaseRetriever, query: QueryBundle) -> None:
     with pytest.raises(InvalidInputError, match="tenant"):
         retriever.retrieve(query)
+
+
+async def test_a_query_that_is_not_ready_is_refused_though_nobody_listens(retriever: BaseRetriever) -> None:
+    with pytest.raises(InvalidInputError, match="tenant"):
+        await searching.ask(retriever, RetrievalQuery("ارسال"))
+    unresolved = RetrievalQuery("ارسال", tenant=SAMPLE_TENANT, filters=parse_filters({"doc_id": "a"}, ()))
+    with pytest.raises(InvalidInputError, match="nobody found out which documents pass"):
+        await searching.ask(retriever, unresolved)
