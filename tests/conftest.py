@@ -126,12 +126,12 @@ def questions() -> list[dict[str, object]]:
 
 @asynccontextmanager
 async def heartbeat() -> AsyncIterator[list[float]]:
-    """Beat every 5 ms while the block runs; a loop that something blocks misses its beats."""
+    """Beat every millisecond while the block runs; a loop that something blocks misses its beats."""
     beats: list[float] = []
 
     async def beat() -> None:
         while True:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.001)
             beats.append(time.monotonic())
 
     beating = asyncio.create_task(beat())
