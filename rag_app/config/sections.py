@@ -120,8 +120,8 @@ class RetrievalSettings(_Section):
     ones by name. Ranks are fused as weight / (`rrf_k` + rank); a leg that takes longer than `leg_timeout_s` is left
     out. The BM25 indexes of a process, with what it remembers of questions' words, may take `bm25_cache_mb`, the
     chunks that it found last `chunk_cache_mb`. The dense store `memory` keeps up to `memory_store_mb` of vectors,
-    those of the tenants asked for last; `auto` does for tenants of up to two million numbers, which are 1,953 chunks of
-    1,024, and up to `exact_limit` chunks, and has PostgreSQL search larger ones.
+    those of the tenants asked for last; `auto` does for tenants of up to `exact_limit` chunks, and has PostgreSQL
+    search larger ones, and those that are not in memory yet.
 
     A tenant of up to `exact_limit` chunks is searched without a dense index. `filter_keys` are the keys of metadata
     that a call may filter by, beside doc_id, kind and title.

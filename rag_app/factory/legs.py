@@ -16,7 +16,7 @@ from rag_app.kinds import extra_of, is_shipped, open_own
 from rag_app.llms import Write
 from rag_app.retrievers import BM25Indexes, BM25Leg, DenseLeg, HybridRetriever, PostgresFtsLeg, QueryExpansion
 from rag_app.retrievers.dense import DenseStore
-from rag_app.retrievers.stores import QUICK, BySizeStore, MemoryStore
+from rag_app.retrievers.stores import BySizeStore, MemoryStore
 from rag_app.storage import ChunkReader, Database, TenantPGVectorStore, TextSearch, VectorReader
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ def _dense(settings: Settings, parts: Parts) -> tuple[BaseRetriever, tuple[Follo
         max_bytes = int(settings.retrieval.memory_store_mb * 1e6)
         store = memory = MemoryStore(VectorReader(parts.database), max_bytes=max_bytes)
         if kind == "auto":
-            most_chunks = min(QUICK // parts.embedding.dim, settings.retrieval.exact_limit)
-            store = BySizeStore(memory, parts.vector_store, most_chunks)
+            store = BySizeStore(memory, parts.vector_store, settings.retrieval.exact_limit)
     elif kind == "qdrant":
         store = qdrant = _qdrant(settings, parts)
         followers = (qdrant,)

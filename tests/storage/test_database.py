@@ -193,12 +193,18 @@ async def test_a_connection_that_the_server_cut_is_an_error_once_and_then_replac
     await other.aclose()
 
 
+async def in_memory(app: RagApp, tenant: str) -> None:
+    """Wait for what a first question began: that the tenant's vectors are in memory."""
+    await app.pipeline.retriever.legs["dense"]._store._memory.begin_refresh(tenant)
+
+
 def test_an_application_outlives_its_database(own_server: Path) -> None:
     with RagApp.from_config(data_dir=own_server, deadline_s=30, retrieval={"leg_timeout_s": 20}) as app:
         for tenant in ("t1", "never asked"):
             app.ingest([NOTE], tenant=tenant)
         before = app.retrieve("ارسال چند روز طول می‌کشد؟", tenant="t1")
         assert (len(before.nodes), before.degraded) == (1, False)
+        app.loop.call(in_memory, app, "t1")
 
         stop(own_server)
         remembered = app.retrieve("ارسال چند روز طول می‌کشد؟", tenant="t1")

@@ -1,6 +1,6 @@
 """Dense stores beside PostgreSQL, which follow it by the tenants' generations."""
 
 from rag_app.retrievers.stores.by_size import BySizeStore
-from rag_app.retrievers.stores.memory import QUICK, MemoryStore
+from rag_app.retrievers.stores.memory import MemoryStore
 
-__all__ = ["QUICK", "BySizeStore", "MemoryStore"]
+__all__ = ["BySizeStore", "MemoryStore"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rag_app import metrics
 from rag_app.retrievers.stores.memory import MemoryStore
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import TenantPGVectorStore
@@ -12,7 +13,8 @@ from rag_app.storage import TenantPGVectorStore
 class BySizeStore:
     """Compares the vectors of small tenants in this process, and has PostgreSQL search those of large ones.
 
-    A tenant whose size can not be told now, as while PostgreSQL is away, is small if its vectors are in memory.
+    PostgreSQL searches those of small ones too until they are in memory as new as asked for, so that nobody waits for
+    that. While PostgreSQL is away, and no generation can be told, what is in memory serves.
 
     Args:
         memory: for the small.
@@ -31,7 +33,10 @@ class BySizeStore:
         Raises:
             DatabaseUnavailableError: the database does not answer.
         """
-        chunks = query.stored_chunks
-        is_small = self._memory.holds(query.tenant) if chunks is None else chunks <= self._most_chunks
-        store = self._memory if is_small else self._postgres
-        return await store.anearest(query, embedding, top_k)
+        is_small = query.stored_chunks is None or query.stored_chunks <= self._most_chunks
+        if is_small and self._memory.is_as_new(query):
+            return await self._memory.anearest(query, embedding, top_k)
+        if is_small and query.stored_chunks is not None:
+            metrics.cache_used("memory_store", misses=1)
+            self._memory.begin_refresh(query.tenant)
+        return await self._postgres.anearest(query, embedding, top_k)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from rag_app.storage import ChunkVectors, VectorReader
 
 logger = get_logger(__name__)
 
-QUICK = 2_000_000  # numbers; comparing so many takes about as long as a thread does to begin
+_QUICK = 2_000_000  # numbers; comparing so many takes about as long as a thread does to begin
 _BYTES_OF_CHUNK, _BYTES_OF_ENTRY = 350, 1_000  # beside its vector: its id, its document's, its labels
 _LEFT_OUT = -2  # less than any cosine
 _DECIMALS = 6  # what is equally near to this many is ordered by its id, as in PostgreSQL
@@ -43,9 +44,9 @@ class _Entry:
     def nbytes(self) -> int:
         return _BYTES_OF_ENTRY + int(self._columns.nbytes) + _BYTES_OF_CHUNK * len(self.node_ids)
 
-    @property
-    def is_quick(self) -> bool:
-        return int(self._columns.size) <= QUICK
+    def is_quick(self, embedding: NDArray[np.float32]) -> bool:
+        """Tell whether comparing a vector takes no longer than a thread does to begin."""
+        return int(np.count_nonzero(embedding)) * len(self.node_ids) <= _QUICK
 
     def with_changes(self, generation: int, chunks: ChunkVectors, doc_ids: frozenset[str]) -> _Entry:
         """Return the vectors with those of changed documents in place of the ones that these had."""
@@ -67,7 +68,7 @@ class _Entry:
         # By one thread where the loop waits for it: what `@` shares out among several takes, on a busy machine, until
         # the last has had its turn (6 ms where one took .2).
         cosines: NDArray[np.float32] = (
-            np.einsum("i,ij->j", embedding, columns) if self.is_quick else embedding @ columns
+            np.einsum("i,ij->j", embedding, columns) if self.is_quick(embedding) else embedding @ columns
         )
         return cosines
 
@@ -104,9 +105,14 @@ class MemoryStore:
         """The memory that the matrices hold, in bytes, about."""
         return sum(entry.nbytes for entry in self._entries.values())
 
-    def holds(self, tenant: str) -> bool:
-        """Tell whether vectors of the tenant are in memory, of whatever generation."""
-        return tenant in self._entries
+    def is_as_new(self, query: RetrievalQuery) -> bool:
+        """Tell whether the tenant's vectors are in memory as of the query's generation."""
+        entry = self._entries.get(query.tenant)
+        return entry is not None and entry.generation >= query.generation
+
+    def begin_refresh(self, tenant: str) -> asyncio.Task[Any]:
+        """Bring the tenant's vectors up to date, without waiting for it."""
+        return self._refreshes.begin(tenant)
 
     async def anearest(self, query: RetrievalQuery, embedding: Sequence[float], top_k: int) -> dict[str, float]:
         """Return the cosine similarities of the chunks nearest to a vector by id, of those that the query may find.
@@ -114,10 +120,10 @@ class MemoryStore:
         Raises:
             DatabaseUnavailableError: the database does not answer.
         """
-        entry = self._entries.get(query.tenant)
-        is_new = entry is not None and entry.generation >= query.generation
+        is_new = self.is_as_new(query)
         metrics.cache_used("memory_store", hits=is_new, misses=not is_new)
-        if entry is None or not is_new:
+        entry = self._entries[query.tenant] if is_new else None
+        if entry is None:
             entry = await self._refreshes.at_least(query.tenant, query.generation)
         if query.tenant in self._entries:
             self._entries.move_to_end(query.tenant)
@@ -125,7 +131,7 @@ class MemoryStore:
             return {}
         asked = np.asarray(embedding, np.float16).astype(np.float32)  # PostgreSQL compares halves with halves
         asked /= np.linalg.norm(asked)
-        if entry.is_quick:
+        if entry.is_quick(asked):
             return entry.nearest(asked, query, top_k)
         return await asyncio.to_thread(entry.nearest, asked, query, top_k)
 

@@ -31,10 +31,14 @@ class Refreshes(Generic[S]):
         running = self._running.get(tenant)
         if running is not None and (state := await asyncio.shield(running)).generation >= generation:
             return state  # else it may have read before `generation` was written
+        return await asyncio.shield(self.begin(tenant))
+
+    def begin(self, tenant: str) -> asyncio.Task[S]:
+        """Return the refresh of a tenant that is running, else begin one."""
         if tenant not in self._running:
             self._running[tenant] = asyncio.create_task(self._run(tenant))
             self._running[tenant].add_done_callback(_seen)
-        return await asyncio.shield(self._running[tenant])
+        return self._running[tenant]
 
     async def _run(self, tenant: str) -> S:
         try:

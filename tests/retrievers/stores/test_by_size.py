@@ -27,11 +27,36 @@ async def test_the_vectors_of_small_tenants_alone_are_in_memory(
     records = [{"id": str(n), "text": f"ارسال {n}", "source": sources[n % 2]} for n in range(5)]
     app.ingest(records, tenant=tenant)
     store = BySizeStore(memory, TenantPGVectorStore(app.database, 1024), most_chunks)
-    assert len(await store.anearest(ask("ارسال", tenant, ("web",)), EMBEDDING, 20)) == 3  # few of a source, not few
-    assert memory.holds(tenant) is held
-    app.delete("0", tenant=tenant)
-    assert len(await store.anearest(ask("ارسال", tenant), EMBEDDING, 20)) == 4
-    assert memory.holds(tenant)
+    query = ask("ارسال", tenant, ("web",))  # few of a source, not few
+    found = await store.anearest(query, EMBEDDING, 20)
+    assert len(found) == 3
+    assert bool(memory._refreshes._running) is held
+    await memory.begin_refresh(tenant)
+    assert memory.is_as_new(query)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_postgres" if held else "_memory", None)  # the other one is not asked
+        if not held:
+            patch.setattr(store, "_memory", Unasked())
+        assert await store.anearest(query, EMBEDDING, 20) == pytest.approx(found, abs=1e-5)
+
+
+class Unasked:
+    def is_as_new(self, query: RetrievalQuery) -> bool:
+        raise AssertionError("a large tenant was looked for in memory")
+
+
+async def test_until_memory_is_as_new_postgres_answers(app: RagApp, ask: Ask, memory: MemoryStore, tenant: str) -> None:
+    app.ingest([{"id": name, "text": "ارسال"} for name in "abc"], tenant=tenant)
+    store = BySizeStore(memory, TenantPGVectorStore(app.database, 1024), 10)
+    await memory.begin_refresh(tenant)
+    app.delete("a", tenant=tenant)
+    query = ask("ارسال", tenant)
+    assert not memory.is_as_new(query)
+    found = await store.anearest(query, EMBEDDING, 20)
+    assert len(found) == 2
+    await memory.begin_refresh(tenant)  # the one that the question began
+    assert memory.is_as_new(query)
+    assert await store.anearest(query, EMBEDDING, 20) == pytest.approx(found, abs=1e-5)
 
 
 async def test_where_the_size_is_not_known_memory_serves_what_it_has(
@@ -39,6 +64,7 @@ async def test_where_the_size_is_not_known_memory_serves_what_it_has(
 ) -> None:
     app.ingest([{"id": "a", "text": "ارسال"}], tenant=tenant)
     gone = Database("postgresql://nobody@127.0.0.1:1/none")
+    await memory.begin_refresh(tenant)
     store = BySizeStore(memory, TenantPGVectorStore(gone, 1024), 10)
     known = await store.anearest(ask("ارسال", tenant), EMBEDDING, 20)
     assert len(known) == 1
@@ -53,8 +79,15 @@ def test_the_dense_leg_keeps_small_tenants_in_memory_by_default(
 ) -> None:
     app.ingest([{"id": str(n), "text": f"ارسال کتاب {n}"} for n in range(30)], tenant=tenant)
     store = app.pipeline.retriever.legs["dense"]._store
-    assert (type(store), store._most_chunks) == (BySizeStore, 1953)
+    assert (type(store), store._most_chunks) == (BySizeStore, app.settings.retrieval.exact_limit)
     query = ask("ارسال کتاب", tenant)
-    found = {hit.node.node_id: hit.score for hit in app.pipeline.retriever.legs["dense"].retrieve(query)}
-    assert found == pytest.approx({hit.node.node_id: hit.score for hit in postgres.retrieve(query)}, abs=1e-5)
-    assert store._memory.holds(tenant)
+    expected = {hit.node.node_id: hit.score for hit in postgres.retrieve(query)}
+
+    async def refreshed() -> None:
+        await store._memory.begin_refresh(tenant)
+
+    for _ in range(2):
+        found = {hit.node.node_id: hit.score for hit in app.pipeline.retriever.legs["dense"].retrieve(query)}
+        assert found == pytest.approx(expected, abs=1e-5)
+        app.loop.call(refreshed)
+    assert store._memory.is_as_new(query)

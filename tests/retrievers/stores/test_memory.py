@@ -38,7 +38,7 @@ def test_it_finds_what_postgres_finds_in_its_order(
     monkeypatch: pytest.MonkeyPatch,
     quick: int,
 ) -> None:
-    monkeypatch.setattr(memory, "QUICK", quick)
+    monkeypatch.setattr(memory, "_QUICK", quick)
     for question in questions:
         for sources in (None, ("faq", "website")):
             query = ask(question["text"], SAMPLE_TENANT, sources)
@@ -94,12 +94,12 @@ def test_the_least_recently_used_make_room(store: MemoryStore, app: RagApp, ask:
     assert list(store._entries) == [tenants[1]]
 
 
-@pytest.mark.parametrize("quick", [0, memory.QUICK])
+@pytest.mark.parametrize("quick", [0, memory._QUICK])
 async def test_many_vectors_are_compared_beside_the_loop_and_few_on_it(
     store: MemoryStore, app: RagApp, ask: Ask, tenant: str, monkeypatch: pytest.MonkeyPatch, quick: int
 ) -> None:
     app.ingest([{"id": str(number), "text": f"ارسال {number}"} for number in range(5)], tenant=tenant)
-    monkeypatch.setattr(memory, "QUICK", quick)
+    monkeypatch.setattr(memory, "_QUICK", quick)
     compared_by: list[int] = []
     nearest = memory._Entry.nearest
 
