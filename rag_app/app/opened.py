@@ -32,9 +32,10 @@ class OpenedApp:
         self.settings = settings
         with ExitStack() as opened:
             self.database = open_database(settings)
+            opened.callback(self.database.close_of_threads)
             self.loop = BackgroundLoop()
-            opened.callback(self.loop.close)
-            opened.callback(self.loop.call, self.database.aclose)
+            opened.callback(self.loop.close)  # which waits for its threads, such as those that read vectors into memory
+            opened.callback(self.loop.call, self.database.aclose_of_coroutines)
             prepare_schema(settings, self.database)
             self.flags = open_flags(settings, self.database)
             opened.callback(self.flags.close)

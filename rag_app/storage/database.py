@@ -184,7 +184,15 @@ class Database:
 
     async def aclose(self) -> None:
         """Close every connection."""
+        await self.aclose_of_coroutines()
+        self.close_of_threads()
+
+    async def aclose_of_coroutines(self) -> None:
+        """Close the connections of coroutines, on their loop."""
         await self._connections.aclose()
+
+    def close_of_threads(self) -> None:
+        """Close the connections of threads; one that a thread still uses would stay open."""
         if "engine" in self.__dict__:
             self.engine.dispose()
 

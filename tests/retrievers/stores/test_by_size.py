@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +11,7 @@ from rag_app import RagApp
 from rag_app.retrievers.stores import BySizeStore, MemoryStore
 from rag_app.schema import RetrievalQuery
 from rag_app.storage import Database, TenantPGVectorStore, VectorReader
+from rag_app.storage.vectors import VectorSnapshot
 
 Ask = Callable[..., RetrievalQuery]
 EMBEDDING = [1.0] * 1024
@@ -91,3 +94,25 @@ def test_the_dense_leg_keeps_small_tenants_in_memory_by_default(
         assert found == pytest.approx(expected, abs=1e-5)
         app.loop.call(refreshed)
     assert store._memory.is_as_new(query)
+
+
+def test_an_application_that_closes_waits_for_vectors_that_are_being_read(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, read, snapshot = threading.Event(), list[str](), VectorReader.snapshot
+
+    def slow(self: VectorReader, tenant: str) -> VectorSnapshot:
+        with self._database.transaction(tenant):
+            begun.set()
+            time.sleep(0.2)
+            read.append(tenant)
+        return snapshot(self, tenant)
+
+    monkeypatch.setattr(VectorReader, "snapshot", slow)
+    with RagApp.from_config(database={"url": new_database()}, deadline_s=30) as app:
+        app.ingest([{"id": "a", "text": "ارسال"}], tenant="t")
+        assert len(app.retrieve("ارسال", tenant="t").nodes) == 1
+        assert begun.wait(30)
+        pool = app.database.engine.pool
+    assert read == ["t"]
+    assert pool.checkedin() == pool.checkedout() == 0  # type: ignore[attr-defined]
