@@ -122,8 +122,9 @@ class MemoryStore:
         """
         is_new = self.is_as_new(query)
         metrics.cache_used("memory_store", hits=is_new, misses=not is_new)
-        entry = self._entries[query.tenant] if is_new else None
-        if entry is None:
+        if is_new:
+            entry = self._entries[query.tenant]
+        else:
             entry = await self._refreshes.at_least(query.tenant, query.generation)
         if query.tenant in self._entries:
             self._entries.move_to_end(query.tenant)
